@@ -1,0 +1,67 @@
+package pipeline
+
+import (
+	"maps"
+	"sync"
+)
+
+// meter counts what happens in a run while it happens.
+type meter struct {
+	mu      sync.Mutex
+	retries map[string]int64 // by cause
+	open    map[string]bool  // lanes whose chains run
+	failed  map[string]error // lanes whose chains failed
+}
+
+func newMeter() *meter {
+	return &meter{retries: map[string]int64{}, open: map[string]bool{}, failed: map[string]error{}}
+}
+
+func (m *meter) retried(cause string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.retries[cause]++
+}
+
+func (m *meter) opened(lane string, open bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.open[lane] = open
+	if err != nil {
+		m.failed[lane] = err
+	}
+}
+
+// Status is a picture of a run, taken while it moves.
+type Status struct {
+	Pass    int64
+	Lanes   []LaneStatus     // in the order of the plan
+	Retries map[string]int64 // in this process, by cause
+}
+
+// LaneStatus is how far one lane is.
+type LaneStatus struct {
+	Lane            // as planned: with the records and bytes expected
+	State LaneState // done at the sink; saved within a second
+	Open  bool      // its chain runs
+	Err   error     // why its chain ended, if it failed
+}
+
+// Status returns the picture of the run under way, or of the last one; ok is
+// false before the first pass has its plan. It may be called at any time.
+func (p *Pipeline) Status() (s Status, ok bool) {
+	r := p.running.Load()
+	if r == nil {
+		return s, false
+	}
+	r.meter.mu.Lock()
+	defer r.meter.mu.Unlock()
+	s = Status{Pass: r.pass.Number, Retries: maps.Clone(r.meter.retries)}
+	for _, lane := range r.pass.Lanes {
+		s.Lanes = append(s.Lanes, LaneStatus{
+			Lane: lane, State: r.saver.ledgers[lane.Name].get(),
+			Open: r.meter.open[lane.Name], Err: r.meter.failed[lane.Name],
+		})
+	}
+	return s, true
+}

@@ -1,0 +1,61 @@
+// Package crash lets a test kill the process at places where a crash is worth
+// trying: SLUICE_CRASH=name:n kills it, as kill -9 does, the n-th time that it
+// comes to the point of that name. Otherwise a point costs one comparison.
+package crash
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// The points. Each is hit by a test; see test/crash_test.go.
+const (
+	AfterContext    = "after-context"     // a search context is in the store, its first page not read
+	AfterCut        = "after-cut"         // a cut is in the store, its unit not completed
+	AfterLastPart   = "after-last-part"   // all parts are uploaded, the object not completed
+	AfterComplete   = "after-complete"    // the object is visible, its unit not done
+	AfterRename     = "after-rename"      // the file is visible, its unit not done
+	AfterBulkReply  = "after-bulk-reply"  // the bulk is applied, its unit not done
+	BeforeSave      = "before-save"       // a save is to begin
+	InSave          = "in-save"           // rows are written, not committed
+	AfterSave       = "after-save"        // rows are durable, nobody told
+	AfterDeadLetter = "after-dead-letter" // dead letters are durable, the save has not begun
+)
+
+// Points lists all names.
+var Points = []string{AfterContext, AfterCut, AfterLastPart, AfterComplete, AfterRename, AfterBulkReply, BeforeSave, InSave, AfterSave, AfterDeadLetter}
+
+type plan struct {
+	name string
+	left atomic.Int64
+}
+
+var planned = sync.OnceValue(func() *plan {
+	spec := os.Getenv("SLUICE_CRASH")
+	if spec == "" {
+		return nil
+	}
+	name, nth, ok := strings.Cut(spec, ":")
+	n, err := strconv.ParseInt(nth, 10, 64)
+	if !ok || err != nil || n < 1 {
+		panic(fmt.Sprintf("SLUICE_CRASH=%q: write name:n", spec))
+	}
+	p := &plan{name: name}
+	p.left.Store(n)
+	return p
+})
+
+// Point kills the process if this hit of name is the one that was asked for.
+func Point(name string) {
+	p := planned()
+	if p == nil || p.name != name || p.left.Add(-1) != 0 {
+		return
+	}
+	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {} // until the signal arrives
+}

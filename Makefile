@@ -1,0 +1,45 @@
+# make run      the main job on embedded defaults: needs Go and make, nothing else
+# make test     every test, on real servers, which it fetches and starts
+GO ?= go
+BIN := bin/sluice
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+WITH := $(GO) run ./test/servers/with
+
+.PHONY: build run test test-short test-mutations lint demo bench clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
+
+# Documents are generated, compressed into a directory that stands for a
+# bucket, and loaded out of it again.
+run: build
+	rm -rf out
+	$(BIN) run -c config.yaml dump
+	$(BIN) run -c config.yaml load
+
+test:
+	$(WITH) $(GO) test -race -timeout 20m ./...
+
+test-short:
+	$(GO) test -short ./...
+
+test-mutations:
+	$(WITH) ./test/mutations/run.sh
+
+lint:
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w $$files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	@if curl -fsm 10 -o /dev/null https://vuln.go.dev/index/db.json; then $(GO) run $(GOVULNCHECK) ./...; \
+	else echo "govulncheck: its database cannot be reached from here: not run"; fi
+
+# An index on a real OpenSearch is dumped to a real S3 store and loaded back.
+demo: build
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./test/demo $(BIN)
+
+bench: build
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./bench -sluice $(BIN)
+
+clean:
+	rm -rf bin out

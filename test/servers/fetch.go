@@ -1,0 +1,136 @@
+package servers
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"syscall"
+)
+
+// versityGW is the S3 store that the tests run, exactly.
+const versityGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+
+//go:embed opensearch
+var opensearchFiles embed.FS
+
+// Home is where servers are kept once they were fetched: SLUICE_SERVERS, or
+// sluice-servers in the user's cache directory.
+func Home() (string, error) {
+	if dir := os.Getenv("SLUICE_SERVERS"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for servers: set SLUICE_SERVERS: %w", err)
+	}
+	return filepath.Join(dir, "sluice-servers"), nil
+}
+
+// fetch makes dir in Home by calling get with a temporary directory, unless it
+// is there already. Several processes may call it at the same time.
+func fetch(name string, get func(dir string) error) (string, error) {
+	home, err := Home()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.Create(filepath.Join(home, name+".lock"))
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", fmt.Errorf("lock %s: %w", lock.Name(), err)
+	}
+	dir := filepath.Join(home, name)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	fmt.Fprintf(os.Stderr, "servers: fetching %s\n", name)
+	tmp := dir + ".part"
+	if err := errors.Join(os.RemoveAll(tmp), os.MkdirAll(tmp, 0o755)); err != nil {
+		return "", err
+	}
+	if err := get(tmp); err != nil {
+		return "", fmt.Errorf("fetch %s: %w", name, err)
+	}
+	return dir, os.Rename(tmp, dir)
+}
+
+// fetchVersityGW builds the S3 store with the Go tool and returns its program.
+func fetchVersityGW(ctx context.Context) (string, error) {
+	dir, err := fetch("versitygw-1.8.0", func(dir string) error {
+		cmd := exec.CommandContext(ctx, "go", "install", versityGW)
+		cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "CGO_ENABLED=0")
+		return quietly(cmd)
+	})
+	return filepath.Join(dir, "versitygw"), err
+}
+
+// fetchOpenSearch gets OpenSearch through Maven and returns where it is.
+func fetchOpenSearch(ctx context.Context) (string, error) {
+	return fetch("opensearch-3.8.0", func(dir string) error {
+		files, err := fs.Sub(opensearchFiles, "opensearch")
+		if err != nil {
+			return err
+		}
+		if err := os.CopyFS(dir, files); err != nil {
+			return err
+		}
+		mvn := exec.CommandContext(ctx, "mvn", "-B", "-q", "-Dstyle.color=never", "-f", filepath.Join(dir, "pom.xml"),
+			"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(dir, "lib"))
+		if err := quietly(mvn); err != nil {
+			return err
+		}
+		java, err := javaHome(21)
+		if err != nil {
+			return err
+		}
+		return quietly(exec.CommandContext(ctx, filepath.Join(java, "bin", "javac"), "-nowarn", "-proc:none",
+			"-cp", filepath.Join(dir, "lib", "*"), "-d", dir, filepath.Join(dir, "Node.java")))
+	})
+}
+
+// quietly runs cmd and shows what it printed only if it fails.
+func quietly(cmd *exec.Cmd) error {
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, out.Bytes())
+	}
+	return nil
+}
+
+var javaVersion = regexp.MustCompile(`(?m)^JAVA_VERSION="(\d+)`)
+
+// javaHome returns the home of a JDK of at least version least.
+func javaHome(least int) (string, error) {
+	homes, err := filepath.Glob("/usr/lib/jvm/*")
+	if err != nil {
+		return "", err
+	}
+	for _, home := range append([]string{os.Getenv("JAVA_HOME")}, homes...) {
+		b, err := os.ReadFile(filepath.Join(home, "release"))
+		if err != nil {
+			continue
+		}
+		m := javaVersion.FindSubmatch(b)
+		if m == nil {
+			continue
+		}
+		if v, err := strconv.Atoi(string(m[1])); err == nil && v >= least {
+			return home, nil
+		}
+	}
+	return "", fmt.Errorf("no JDK of version %d or newer in JAVA_HOME and /usr/lib/jvm", least)
+}

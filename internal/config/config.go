@@ -1,0 +1,134 @@
+// Package config turns a configuration, a YAML file or the options of a
+// command, into pipelines that can be run.
+//
+// It is strict: an unknown key, a wrong type or an impossible value is an
+// error, and all errors are reported at once, each with its line and column,
+// the source line and a caret. What an option is called, means and takes is
+// said once, by the tags of the structs here and of the kinds of stages (see
+// package kind); the decoder, the JSON schema and the reference are made of them.
+package config
+
+import (
+	"os"
+
+	"sluice/internal/kind"
+	"sluice/internal/unit"
+	"sluice/sinks"
+	"sluice/sources"
+	"sluice/transforms"
+)
+
+// Options is what a configuration is read with. The zero value is what a
+// command wants.
+type Options struct {
+	Env       func(name string) (value string, ok bool) // for ${NAME}; nil: os.LookupEnv
+	ReadFile  func(path string) ([]byte, error)         // for password_file and the like; nil: os.ReadFile
+	Workers   int                                       // goroutines that CPU-bound stages may use in all; 0: one per processor
+	Transient bool                                      // the state lives no longer than the process
+	Kinds     Kinds                                     // nil maps: the kinds of Sluice
+}
+
+// Kinds are the kinds of stages by name.
+type Kinds struct {
+	Sources    map[string]func() kind.Source
+	Transforms map[string]func() kind.Transform
+	Sinks      map[string]func() kind.Sink
+}
+
+// File is a configuration that was found to be without errors.
+type File struct {
+	State     string      `yaml:"state" default:"./state" doc:"Directory of what pipelines know between runs, one file for each; relative to the working directory."`
+	Memory    unit.Bytes  `yaml:"memory" default:"80MiB" min:"24MiB" doc:"Memory of the process: its resident size stays under this plus 60 MB."`
+	HTTP      string      `yaml:"http" doc:"Address for /healthz, /readyz and /metrics, such as 127.0.0.1:9600; there is none if it is not given."`
+	Pipelines []*Pipeline `yaml:"pipelines" required:"true" doc:"The pipelines by name: a letter or digit, then also . _ and -, at most 64, all lower case."` // in the order of the file
+}
+
+// Pipeline is one pipeline of a configuration, checked but not yet built.
+type Pipeline struct {
+	Name        string        `yaml:"-"`
+	Source      Source        `yaml:"source" required:"true" doc:"Where items come from; its one key names the kind."`
+	Transforms  []Transform   `yaml:"transforms" doc:"What changes items on the way, in this order; the one key of each names its kind."`
+	Sink        Sink          `yaml:"sink" required:"true" doc:"Where items go; its one key names the kind."`
+	DeadLetters *DeadLetters  `yaml:"dead_letters" doc:"Where records go that can never be delivered; without it they end the run."`
+	Lanes       int           `yaml:"lanes" default:"4" min:"1" max:"256" doc:"Parts of a pass that move at the same time, as many of them as fit into memory."`
+	Every       unit.Duration `yaml:"every" min:"1ms" doc:"Begins a new pass this long after the last one began; without it the pipeline is complete after one."`
+	OnError     string        `yaml:"on_error" default:"stop" enum:"stop|dead_letter" doc:"What becomes of an object that cannot be had: the lane ends with an error, or it is a dead letter."`
+	MaxRecord   unit.Bytes    `yaml:"max_record" default:"16MiB" min:"1MiB" doc:"Longest record, at most a quarter of memory; a longer one is a dead letter."`
+	Grace       unit.Duration `yaml:"grace" default:"8s" doc:"Time to deliver what has been read when the run is stopped."`
+	Line        int           `yaml:"-"` // of its name in the file; 0 without a file
+
+	env     kind.Env
+	workers int // for all lanes
+}
+
+// Source, Transform and Sink are the stages of a pipeline.
+type (
+	Source    = Stage[kind.Source]
+	Transform = Stage[kind.Transform]
+	Sink      = Stage[kind.Sink]
+)
+
+// Stage is one stage: its kind and the options of that kind.
+type Stage[K any] struct {
+	Kind    string // such as s3
+	Name    string // unique among the transforms of the pipeline: lines, lines-2
+	Options K
+
+	at place // of the name of the kind
+}
+
+// DeadLetters says where dead letters go. Its one key names the kind.
+type DeadLetters struct {
+	File DeadLetterFile `yaml:"file" required:"true" doc:"Keeps dead letters in files, one NDJSON line each."`
+}
+
+// DeadLetterFile is the options of dead letters in files.
+type DeadLetterFile struct {
+	Path string `yaml:"path" required:"true" doc:"Directory of the dead letters."`
+}
+
+// Setting is one option of a command, as --bucket=archive.
+type Setting struct {
+	Path  string // source.s3.bucket, transforms.0.gzip.level, lanes, memory; given again it makes a list
+	Value string // taken as it is, ${NAME} included; "" for a stage with its defaults (transforms.1.lines)
+	Flag  string // what errors call it, such as --bucket; "": Path
+}
+
+// Parse reads a configuration file. name is what errors call it. The error is
+// an [Errors], which names everything that is wrong.
+func Parse(name string, text []byte, opts Options) (*File, error) {
+	panic("not yet")
+}
+
+// New makes a configuration of one pipeline from the options of a command,
+// with the same checks and defaults. The error is an [Errors] without lines.
+func New(pipeline string, settings []Setting, opts Options) (*File, error) {
+	panic("not yet")
+}
+
+// Schema is the JSON schema (draft 2020-12) of a configuration file, for editors.
+func Schema() []byte { panic("not yet") }
+
+// Identity names what the state of the pipeline depends on, under source,
+// transforms and sink. A state made under another identity is not gone on
+// with. It has no secrets and may be shown.
+func (p *Pipeline) Identity() map[string]string { panic("not yet") }
+
+// place is where something stands in the configuration.
+type place struct {
+	line, col int
+	flag      string // of a setting, if there is no file
+}
+
+func (o Options) orDefaults() Options {
+	if o.Env == nil {
+		o.Env = os.LookupEnv
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = os.ReadFile
+	}
+	if o.Kinds.Sources == nil && o.Kinds.Sinks == nil {
+		o.Kinds = Kinds{sources.Kinds, transforms.Kinds, sinks.Kinds}
+	}
+	return o
+}

@@ -1,0 +1,8 @@
+// Package sources holds the table of the kinds of sources.
+package sources
+
+import "sluice/internal/kind"
+
+// Kinds makes the options of each kind of source, by the name that the
+// configuration gives it. It does not change.
+var Kinds = map[string]func() kind.Source{}

@@ -1,0 +1,119 @@
+package search
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"sluice/pipeline"
+)
+
+// Retrier bounds how long one thing is tried again: by time, with full jitter.
+// It is for one goroutine.
+type Retrier struct {
+	limit   time.Duration
+	backoff backoff.ExponentialBackOff
+	since   time.Time // of the first failure in a row
+}
+
+// Retrier returns one that is bounded by the option retry.
+func (c *Client) Retrier() *Retrier {
+	r := &Retrier{limit: c.retry, backoff: backoff.ExponentialBackOff{
+		InitialInterval:     200 * time.Millisecond,
+		MaxInterval:         15 * time.Second,
+		Multiplier:          2,
+		RandomizationFactor: 1, // full jitter: from nothing to twice the interval
+	}}
+	r.Reset()
+	return r
+}
+
+// Reset says that there was progress: what fails next fails for the first time.
+func (r *Retrier) Reset() {
+	r.since = time.Time{}
+	r.backoff.Reset()
+}
+
+// Wait returns nil when it is time to try again what failed with err. Else it
+// returns err, because trying again is no use or has taken too long, or the
+// cause of the end of ctx.
+func (r *Retrier) Wait(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	cause, ok := Retryable(err)
+	if !ok {
+		return err
+	}
+	if r.since.IsZero() {
+		r.since = time.Now()
+	}
+	left := r.limit - time.Since(r.since)
+	if left <= 0 {
+		return fmt.Errorf("%w (tried again for %s)", err, r.limit)
+	}
+	wait := r.backoff.NextBackOff()
+	if e := AsError(err); e != nil {
+		wait = max(wait, e.RetryAfter)
+	}
+	wait = min(wait, left)
+	pipeline.Retried(ctx, cause)
+	pipeline.Logger(ctx).Warn("trying again", "cause", cause, "wait", wait.Round(time.Millisecond), "error", err)
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Retry calls try until it succeeds, as [Retrier] says.
+func (c *Client) Retry(ctx context.Context, try func() error) error {
+	r := c.Retrier()
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if err = r.Wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// Call sends r, again if need be, and reads the JSON of the reply into what
+// into points to, unless that is nil. It is for small replies, and for requests
+// that may arrive twice.
+func (c *Client) Call(ctx context.Context, r Request, into any) error {
+	return c.Retry(ctx, func() error { return c.CallOnce(ctx, r, into) })
+}
+
+// CallOnce is Call without trying again.
+func (c *Client) CallOnce(ctx context.Context, r Request, into any) error {
+	resp, err := c.Do(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && into != nil {
+		err = json.Unmarshal(body, into)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", r.method(), r.Path, err)
+	}
+	return nil
+}
+
+// NotFound says whether err is the answer that what was asked for is not there.
+func NotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == 404
+}

@@ -1,0 +1,21 @@
+package pipelinetest_test
+
+import (
+	"testing"
+
+	"sluice/pipeline"
+	"sluice/pipeline/pipelinetest"
+)
+
+func TestTheSuiteAcceptsTheSourceOfThisPackage(t *testing.T) {
+	for name, blocks := range map[string]bool{"blocks": true, "streams": false} {
+		t.Run(name, func(t *testing.T) {
+			pipelinetest.TestSource(t, pipelinetest.SourceCase{Open: func(t *testing.T) pipeline.Source {
+				return &pipelinetest.Source{World: &pipelinetest.World{}, Lines: 3, Blocks: blocks, Bad: t.Errorf,
+					Lanes: func(int64) []pipelinetest.Lane {
+						return []pipelinetest.Lane{{Name: "a", ID: "A", To: 3}, {Name: "b", ID: "B", To: 0}}
+					}}
+			}})
+		})
+	}
+}

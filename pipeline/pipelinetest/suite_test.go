@@ -19,3 +19,7 @@ func TestTheSuiteAcceptsTheSourceOfThisPackage(t *testing.T) {
 		})
 	}
 }
+
+func TestTheSuiteAcceptsTheStoreOfThisPackage(t *testing.T) {
+	pipelinetest.TestStore(t, func(*testing.T) pipeline.Store { return &pipelinetest.Store{World: &pipelinetest.World{}} })
+}

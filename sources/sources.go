@@ -1,8 +1,13 @@
 // Package sources holds the table of the kinds of sources.
 package sources
 
-import "sluice/internal/kind"
+import (
+	"sluice/internal/kind"
+	"sluice/sources/generate"
+)
 
 // Kinds makes the options of each kind of source, by the name that the
 // configuration gives it. It does not change.
-var Kinds = map[string]func() kind.Source{}
+var Kinds = map[string]func() kind.Source{
+	"generate": func() kind.Source { return new(generate.Config) },
+}

@@ -1,0 +1,127 @@
+package ops
+
+import (
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// look is what progress shows of a pipeline.
+type look struct {
+	Snapshot
+	records, bytes float64       // a second, over the last half minute
+	done           float64       // of 1; negative if unknown
+	left           time.Duration // negative if unknown
+}
+
+// looker looks at one pipeline again and again.
+type looker struct {
+	watch          *Watch
+	records, bytes rate
+}
+
+func newLookers(watches []*Watch) []*looker {
+	ls := make([]*looker, len(watches))
+	for i, w := range watches {
+		ls[i] = &looker{watch: w}
+		ls[i].look(time.Now())
+	}
+	return ls
+}
+
+func (l *looker) look(now time.Time) look {
+	s := l.watch.Snapshot()
+	v := look{Snapshot: s, done: -1, left: -1}
+	v.records = l.records.add(now, s.Total.Read+s.Total.Created)
+	v.bytes = l.bytes.add(now, max(s.Total.BytesRead, s.Total.BytesWritten))
+	have, of, speed := s.Counts.Read+s.Counts.Created, s.Records, v.records
+	if of == 0 {
+		have, of, speed = s.Counts.BytesRead, s.Bytes, v.bytes
+	}
+	if of <= 0 {
+		return v
+	}
+	v.done = min(1, float64(have)/float64(of))
+	if speed > 0 {
+		v.left = time.Duration(float64(max(0, of-have)) / speed * float64(time.Second))
+	}
+	return v
+}
+
+// text is the line beside a bar, without the name of the pipeline.
+func (v look) text() string {
+	if !v.Running && v.Pass > 0 {
+		return "waits for the next pass"
+	}
+	if v.Pass == 0 {
+		return "begins"
+	}
+	var parts []string
+	add := func(show bool, s string) {
+		if show {
+			parts = append(parts, s)
+		}
+	}
+	c := v.Counts
+	add(v.done >= 0, strconv.Itoa(int(100*v.done))+" %")
+	add(v.left >= 0, "ETA "+span(v.left))
+	add(c.Unknown == 0, count(c.Read+c.Created)+" records")
+	add(c.Unknown == 0, count(int64(v.records))+"/s")
+	add(true, size(max(c.BytesRead, c.BytesWritten)))
+	add(true, size(int64(v.bytes))+"/s")
+	add(c.ObjectsRead > 0, count(c.ObjectsRead)+" objects in")
+	add(c.ObjectsWritten > 0, count(c.ObjectsWritten)+" objects out")
+	add(true, "lanes "+strconv.Itoa(v.Lanes.Open)+" open "+strconv.Itoa(v.Lanes.Ended)+"/"+strconv.Itoa(v.Lanes.Total)+" ended")
+	add(len(v.Retries) > 0, count(sum(v.Retries))+" retries")
+	add(c.Dead > 0, count(c.Dead)+" dead")
+	return strings.Join(parts, "  ")
+}
+
+// attrs is the same for a line of the log.
+func (v look) attrs() []slog.Attr {
+	c := v.Counts
+	attrs := []slog.Attr{
+		slog.String("pipeline", v.Name), slog.Int64("pass", v.Pass),
+		slog.Int64("records", c.Read+c.Created), slog.Int64("records_per_second", int64(v.records)),
+		slog.String("read", size(c.BytesRead)), slog.String("written", size(c.BytesWritten)),
+		slog.Int64("objects_read", c.ObjectsRead), slog.Int64("objects_written", c.ObjectsWritten),
+		slog.Int("lanes_open", v.Lanes.Open), slog.Int("lanes_ended", v.Lanes.Ended), slog.Int("lanes", v.Lanes.Total),
+		slog.Int64("retries", sum(v.Retries)), slog.Int64("dead", c.Dead),
+	}
+	if v.done >= 0 {
+		attrs = append(attrs, slog.Int("percent", int(100*v.done)))
+	}
+	if v.left >= 0 {
+		attrs = append(attrs, slog.String("eta", span(v.left)))
+	}
+	return attrs
+}
+
+func sum(m map[string]int64) (n int64) {
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+// rate is how fast a figure grows, over the last half minute: figures move
+// when units are done, and units may be large.
+type rate struct{ samples []sample }
+
+type sample struct {
+	at time.Time
+	n  int64
+}
+
+func (r *rate) add(at time.Time, n int64) float64 {
+	r.samples = append(r.samples, sample{at, n})
+	for len(r.samples) > 2 && at.Sub(r.samples[1].at) >= 30*time.Second {
+		r.samples = r.samples[1:]
+	}
+	first := r.samples[0]
+	if seconds := at.Sub(first.at).Seconds(); seconds > 0 {
+		return float64(n-first.n) / seconds
+	}
+	return 0
+}

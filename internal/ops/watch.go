@@ -1,0 +1,230 @@
+// Package ops shows people and machines what pipelines do: reports, progress,
+// metrics, health and logs. All of it looks at the same [Watch], so all of it
+// tells the same.
+package ops
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"sluice/pipeline"
+)
+
+// Watch runs the passes of one pipeline, one after the other, and knows what
+// they do. Its other methods may be called at any time, from any goroutine.
+type Watch struct {
+	p     *pipeline.Pipeline
+	store *watchedStore
+
+	mu      sync.Mutex
+	running bool
+	before  pipeline.Status            // of the last run: what Status gives until the new one has its plan
+	pass    int64                      // whose counts are in seen
+	seen    map[string]pipeline.Counts // of lanes, by name: what is in total
+	total   pipeline.Counts            // of this process; none goes back
+	retries map[string]int64           // of the runs that have ended
+	ended   map[Outcome]int64          // runs, by outcome
+	last    *Report                    // of the run that ended last
+	success time.Time                  // when a pass was last complete
+}
+
+// NewWatch watches p, which runs under the watch from then on: its Source and
+// its Store are wrapped.
+func NewWatch(p *pipeline.Pipeline) *Watch {
+	w := &Watch{p: p, store: &watchedStore{Store: p.Store}, retries: map[string]int64{}, ended: map[Outcome]int64{}}
+	p.Store, p.Source = w.store, watchedSource{p.Source, w}
+	return w
+}
+
+// Name is the name of the pipeline.
+func (w *Watch) Name() string { return w.p.Name }
+
+// Pass runs one pass, as [pipeline.Pipeline.Run] does, and reports on it.
+func (w *Watch) Pass(ctx context.Context) Report {
+	began := time.Now()
+	w.mu.Lock()
+	w.before, _ = w.p.Status()
+	w.running = true
+	done := w.total.Read + w.total.Created
+	w.mu.Unlock()
+
+	res, err := w.p.Run(ctx)
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, _ := w.p.Status()
+	w.observe(s)
+	if s.Pass != res.Pass {
+		s = pipeline.Status{Pass: res.Pass} // it ended before it had a plan
+	}
+	for cause, n := range s.Retries {
+		w.retries[cause] += n
+	}
+	r := newReport(res, s, err)
+	r.Seconds = time.Since(began).Seconds()
+	r.moved = w.total.Read + w.total.Created - done
+	if r.Outcome == Complete || r.Outcome == Partial {
+		w.success = time.Now()
+	}
+	w.running, w.last = false, &r
+	w.ended[r.Outcome]++
+	return r
+}
+
+// Report returns the report of the pass that ended last; ok is false if none has.
+func (w *Watch) Report() (r Report, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last == nil {
+		return r, false
+	}
+	return *w.last, true
+}
+
+// Writable is false after a write to the state that failed.
+func (w *Watch) Writable() bool {
+	_, failed := w.store.last()
+	return !failed
+}
+
+// observe adds to total what was counted since it was last called. Counts of a
+// lane fall when it starts over and when a pass begins; then all of them are new.
+func (w *Watch) observe(s pipeline.Status) {
+	if s.Pass != w.pass {
+		w.pass, w.seen = s.Pass, map[string]pipeline.Counts{}
+	}
+	for _, l := range s.Lanes {
+		w.total.Add(risen(w.seen[l.Name], l.State.Counts))
+		w.seen[l.Name] = l.State.Counts
+	}
+}
+
+// resume takes what earlier processes counted of a pass out of the totals.
+func (w *Watch) resume(p *pipeline.Pass) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.Lanes == nil || p.Number == w.pass {
+		return
+	}
+	w.pass, w.seen = p.Number, map[string]pipeline.Counts{}
+	for name, st := range p.Last {
+		w.seen[name] = st.Counts
+	}
+}
+
+// risen is by how much each of the counts rose; one that fell began at 0 again.
+func risen(old, c pipeline.Counts) pipeline.Counts {
+	since := func(old, n int64) int64 {
+		if n < old {
+			return n
+		}
+		return n - old
+	}
+	return pipeline.Counts{
+		Read: since(old.Read, c.Read), Created: since(old.Created, c.Created),
+		Written: since(old.Written, c.Written), Filtered: since(old.Filtered, c.Filtered), Dead: since(old.Dead, c.Dead),
+		Unknown: since(old.Unknown, c.Unknown), Skipped: since(old.Skipped, c.Skipped),
+		GivenUp: since(old.GivenUp, c.GivenUp), Deleted: since(old.Deleted, c.Deleted),
+		BytesRead: since(old.BytesRead, c.BytesRead), BytesWritten: since(old.BytesWritten, c.BytesWritten),
+		ObjectsRead: since(old.ObjectsRead, c.ObjectsRead), ObjectsWritten: since(old.ObjectsWritten, c.ObjectsWritten),
+	}
+}
+
+// Snapshot is what a pipeline is doing.
+type Snapshot struct {
+	Name    string
+	Running bool            // a pass is under way
+	Pass    int64           // the one under way, or the last; 0 before the first has its plan
+	Counts  pipeline.Counts // of that pass, earlier processes included
+	Lanes   Lanes
+	Records int64 // expected of the pass; 0 if unknown
+	Bytes   int64 // likewise
+
+	Total   pipeline.Counts   // of all passes in this process; none goes back
+	Retries map[string]int64  // likewise, by cause
+	Ended   map[Outcome]int64 // passes that ended in this process
+	Saved   time.Time         // when the state was last written; zero if it was not
+	Success time.Time         // when a pass was last complete; likewise
+}
+
+// Snapshot returns what the pipeline is doing now.
+func (w *Watch) Snapshot() Snapshot {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, _ := w.p.Status()
+	w.observe(s)
+	saved, _ := w.store.last()
+	shot := Snapshot{
+		Name: w.p.Name, Running: w.running, Pass: s.Pass, Lanes: countLanes(s.Lanes),
+		Total: w.total, Retries: maps.Clone(w.retries), Ended: maps.Clone(w.ended),
+		Saved: saved, Success: w.success,
+	}
+	shot.Records, shot.Bytes = expected(s.Lanes)
+	for _, l := range s.Lanes {
+		shot.Counts.Add(l.State.Counts)
+	}
+	if w.running && !(s.Pass == w.before.Pass && maps.Equal(s.Retries, w.before.Retries)) {
+		for cause, n := range s.Retries {
+			shot.Retries[cause] += n
+		}
+	}
+	return shot
+}
+
+// expected adds up what lanes hold; it is 0 unless it is known of all that
+// have not ended.
+func expected(lanes []pipeline.LaneStatus) (records, bytes int64) {
+	known, sized := true, true
+	for _, l := range lanes {
+		records, bytes = records+l.Records, bytes+l.Bytes
+		known = known && (l.Records > 0 || l.State.Ended)
+		sized = sized && (l.Bytes > 0 || l.State.Ended)
+	}
+	if !known {
+		records = 0
+	}
+	if !sized {
+		bytes = 0
+	}
+	return records, bytes
+}
+
+// watchedSource tells the watch how far the pass is that it opens.
+type watchedSource struct {
+	pipeline.Source
+	w *Watch
+}
+
+// Open implements [pipeline.Source].
+func (s watchedSource) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Reader, error) {
+	s.w.resume(p)
+	return s.Source.Open(ctx, p)
+}
+
+// watchedStore knows when it was last written to, and whether that failed.
+type watchedStore struct {
+	pipeline.Store
+
+	mu     sync.Mutex
+	at     time.Time
+	failed bool
+}
+
+// Put implements [pipeline.Store].
+func (s *watchedStore) Put(rows ...pipeline.Row) error {
+	err := s.Store.Put(rows...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed = err != nil; !s.failed {
+		s.at = time.Now()
+	}
+	return err
+}
+
+func (s *watchedStore) last() (at time.Time, failed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at, s.failed
+}

@@ -92,8 +92,9 @@ type OpenFrom interface {
 	OpenFrom(ctx context.Context, mark string) (io.ReadCloser, error)
 }
 
-// Marker is a reader that knows places where it can be entered. Mark gives the
-// last one it has passed, and how many of its bytes lie before it.
+// Marker is a reader that knows places where its body can be entered. Mark
+// gives the last one it has passed, and how many bytes of the whole body lie
+// before it, wherever the reader began; "" if there is none.
 type Marker interface {
 	Mark() (mark string, at int64)
 }
@@ -108,10 +109,18 @@ func (f BodyFunc) Open(ctx context.Context) (io.ReadCloser, error) { return f(ct
 // stage releases an item as soon as its bytes have been copied out, and never
 // waits for another item before it does. Release may be called again.
 func (it *Item) Release() {
-	if b, ok := it.Body.(*Block); ok {
-		b.Release()
+	if release(it.Body) {
 		it.Body = released{}
 	}
+}
+
+// release gives back the memory of a body, if it is one that holds any.
+func release(b Body) bool {
+	r, ok := b.(interface{ Release() })
+	if ok {
+		r.Release()
+	}
+	return ok
 }
 
 // Resume gives the place inside the item at which the lane goes on, or "". The

@@ -237,7 +237,7 @@ type slowError struct{}
 func (slowError) Error() string { time.Sleep(time.Minute); return "503" }
 
 func TestNothingAfterAFailedBlockIsDelivered(t *testing.T) {
-	bubble(t, 400, func(t *testing.T) {
+	bubble(t, 1000, func(t *testing.T) {
 		got := 0
 		e := &ends{plan: names("a"), read: counted(7), write: each(func(string) error { got++; return nil })}
 		bad := pipeline.Edit(func(_ context.Context, rec []byte, dst *pipeline.Block) (pipeline.Verdict, error) {
@@ -672,6 +672,151 @@ func TestLazyFiltersEndWithTheirReader(t *testing.T) {
 		}
 		if res, err := e.pipeline(&pipelinetest.World{}, shout).Run(t.Context()); err != nil || res.Counts.Unknown != 1 {
 			t.Fatalf("%+v, %v", res, err)
+		}
+	})
+}
+
+func TestALaneThatAlwaysStartsOverFails(t *testing.T) {
+	bubble(t, 1, func(t *testing.T) {
+		reads := 0
+		e := &ends{plan: names("a"), write: each(func(string) error { return nil })}
+		e.read = func(ctx context.Context, l pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {
+			reads++
+			if l.Start != reads-1 {
+				t.Errorf("read %d: start %d", reads, l.Start)
+			}
+			if reads > 20 {
+				return errors.New("reads without end")
+			}
+			counted(2)(ctx, l, pipeline.Position{}, out)
+			return fmt.Errorf("context expired: %w", pipeline.ErrStartOver)
+		}
+		res, err := e.pipeline(&pipelinetest.World{}).Run(t.Context())
+		if !errors.Is(err, pipeline.ErrStartOver) || res.Complete || e.finished > 0 || reads != 6 {
+			t.Fatalf("%d reads, %+v, %v", reads, res, err)
+		}
+	})
+}
+
+func TestPositionOnlyItemsMoveTheLaneOnBetweenUnits(t *testing.T) {
+	bubble(t, 1, func(t *testing.T) {
+		e := &ends{plan: names("a")}
+		e.read = func(ctx context.Context, _ pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {
+			q := pipeline.NewQuota(9)
+			for k := range 7 {
+				it := &pipeline.Item{Key: "k", Pos: pipeline.Position{Token: fmt.Sprint(k)}, Notes: []pipeline.Row{{Bucket: "source.n", Key: fmt.Sprint(k), Value: []byte{1}}}}
+				if k%3 == 1 { // 1 and 4; the others only move on
+					b, _ := q.Block(ctx)
+					io.WriteString(b, "x\n")
+					pos, notes := it.Pos, it.Notes
+					it = b.Item("k", pos, 1)
+					it.Notes = notes
+				}
+				if err := pipeline.Send(ctx, out, it); err != nil {
+					return err
+				}
+			}
+			return errors.New("the end is not reached")
+		}
+		e.write = func(ctx context.Context, _ pipeline.Lane, _ string, in <-chan *pipeline.Item) error {
+			for {
+				it, ok, err := pipeline.Receive(ctx, in)
+				if !ok {
+					return err
+				}
+				time.Sleep(time.Second)
+				if it.Pos.Token == "4" {
+					<-ctx.Done()
+					return context.Cause(ctx)
+				}
+				if err := it.Done(); err != nil {
+					return err
+				}
+			}
+		}
+		p := e.pipeline(&pipelinetest.World{})
+		p.Run(t.Context())
+		st := laneState(p.Store.(*pipelinetest.Store), "a")
+		notes := 0
+		p.Store.Range("source.n", "", func(string, []byte) error { notes++; return nil })
+		if st.Pos.Token != "3" || notes != 4 || st.Counts.Written != 1 {
+			t.Fatalf("position %+v, %d notes, want 3 and 4; %+v", st.Pos, notes, st.Counts)
+		}
+	})
+}
+
+// TestTheNumberOfLanesMayChangeBetweenRuns: an interrupted pass keeps its
+// plan, the next one has the new one, and nothing is missing from either.
+func TestTheNumberOfLanesMayChangeBetweenRuns(t *testing.T) {
+	bubble(t, 1, func(t *testing.T) {
+		var mu sync.Mutex
+		got := map[string]int{}
+		fail := true
+		e := &ends{plan: names("half-0", "half-1")}
+		e.read = func(ctx context.Context, l pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
+			if l.Name == "half-1" && fail {
+				return errors.New("503")
+			}
+			return counted(3)(ctx, l, from, out)
+		}
+		e.write = func(ctx context.Context, l pipeline.Lane, state string, in <-chan *pipeline.Item) error {
+			return each(func(s string) error {
+				mu.Lock()
+				defer mu.Unlock()
+				got[l.Name+" "+s]++
+				return nil
+			})(ctx, l, state, in)
+		}
+		p := e.pipeline(&pipelinetest.World{})
+		if res, err := p.Run(t.Context()); err == nil || res.Complete {
+			t.Fatal(res, err)
+		}
+		e.plan, fail = names("third-0", "third-1", "third-2"), false
+		for pass := int64(1); pass <= 2; pass++ {
+			if res, err := p.Run(t.Context()); err != nil || !res.Complete || res.Pass != pass {
+				t.Fatal(res, err)
+			}
+			if want := map[int64]int{1: 6, 2: 15}[pass]; len(got) != want {
+				t.Fatalf("pass %d: %v", pass, got)
+			}
+		}
+		for k, n := range got {
+			if n != 1 {
+				t.Errorf("%q was delivered %d times", k, n)
+			}
+		}
+	})
+}
+
+// TestACrashWithOneLaneLeftReadsThatLaneOnly counts what the source is asked for.
+func TestACrashWithOneLaneLeftReadsThatLaneOnly(t *testing.T) {
+	bubble(t, 1, func(t *testing.T) {
+		reads := map[string]int{}
+		var mu sync.Mutex
+		w := &pipelinetest.World{Mode: pipelinetest.Crash}
+		e := &ends{plan: names("a", "b", "c"), write: each(func(string) error { return nil })}
+		e.read = func(ctx context.Context, l pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
+			mu.Lock()
+			reads[l.Name]++
+			first := reads[l.Name] == 1
+			mu.Unlock()
+			if l.Name == "c" && first {
+				time.Sleep(3 * time.Second) // a and b are saved as ended
+				w.At = w.Ops() + 1
+				w.Do(func() {}) // the process dies
+			}
+			return counted(3)(ctx, l, from, out)
+		}
+		p := e.pipeline(w)
+		if _, err := p.Run(t.Context()); err == nil {
+			t.Fatal("no crash")
+		}
+		w.Restart()
+		if res, err := p.Run(t.Context()); err != nil || !res.Complete || res.Counts.Written != 9 {
+			t.Fatal(res, err)
+		}
+		if fmt.Sprint(reads) != "map[a:1 b:1 c:2]" {
+			t.Fatalf("reads %v", reads)
 		}
 	})
 }

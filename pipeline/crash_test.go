@@ -20,6 +20,11 @@ import (
 
 type lanes = []pipelinetest.Lane
 
+// part is a lane of the source: items up to to.
+func part(name, id string, to int) pipelinetest.Lane {
+	return pipelinetest.Lane{Name: name, ID: id, To: to}
+}
+
 // scenario is a pipeline and how many passes it makes.
 type scenario struct {
 	source  pipelinetest.Source
@@ -90,19 +95,19 @@ var (
 const slow = 400 * time.Millisecond
 
 func scenarios() map[string]scenario {
-	three := fixed(pipelinetest.Lane{"a", "A", 7}, pipelinetest.Lane{"bb", "B", 5}, pipelinetest.Lane{"c", "C", 8})
+	three := fixed(part("a", "A", 7), part("bb", "B", 5), part("c", "C", 8))
 	return map[string]scenario{
 		"units":           {source: pipelinetest.Source{Lanes: three, Lines: 3, Blocks: true, Delay: slow, Acks: true}, roll: 3},
-		"lines in items":  {source: pipelinetest.Source{Lanes: fixed(pipelinetest.Lane{"a", "A", 2}, pipelinetest.Lane{"b", "B", 3}), Lines: 150, Delay: slow, Acks: true}, stages: []pipeline.Stage{split, shout}, roll: 2},
+		"lines in items":  {source: pipelinetest.Source{Lanes: fixed(part("a", "A", 2), part("b", "B", 3)), Lines: 150, Delay: slow, Acks: true}, stages: []pipeline.Stage{split, shout}, roll: 2},
 		"edits":           {source: pipelinetest.Source{Lanes: three, Lines: 40, Delay: slow}, stages: []pipeline.Stage{split, edit, shout}, roll: 3, expect: curated},
 		"drops all":       {source: pipelinetest.Source{Lanes: three, Lines: 9, Delay: slow, Acks: true}, stages: []pipeline.Stage{split, drop}, roll: 3, expect: func(string) []string { return nil }},
-		"few at a time":   {source: pipelinetest.Source{Lanes: fixed(pipelinetest.Lane{"a", "A", 3}, pipelinetest.Lane{"b", "B", 4}, pipelinetest.Lane{"c", "C", 0}, pipelinetest.Lane{"d", "D", 5}, pipelinetest.Lane{"e", "E", 2}), Lines: 3, Blocks: true, Delay: slow}, stages: []pipeline.Stage{shout}, roll: 2, lanes: 2},
+		"few at a time":   {source: pipelinetest.Source{Lanes: fixed(part("a", "A", 3), part("b", "B", 4), part("c", "C", 0), part("d", "D", 5), part("e", "E", 2)), Lines: 3, Blocks: true, Delay: slow}, stages: []pipeline.Stage{shout}, roll: 2, lanes: 2},
 		"two full passes": {source: pipelinetest.Source{Lanes: three, Lines: 3, Blocks: true, Delay: slow}, roll: 3, perPass: true, passes: 2},
 		"follow": {source: pipelinetest.Source{Lanes: func(n int64) []pipelinetest.Lane {
-			return lanes{{"a", "A", int(4 * n)}, {"b", "B", int(3 * n)}}
+			return lanes{part("a", "A", int(4*n)), part("b", "B", int(3*n))}
 		}, Lines: 3, Blocks: true, Delay: slow, Acks: true}, roll: 3, passes: 3, onlyNew: true, read: 63},
 		"lanes come and go": {source: pipelinetest.Source{Lanes: func(n int64) []pipelinetest.Lane {
-			return []lanes{{{"a", "A", 3}}, {{"a", "A", 4}, {"b", "B", 3}}, {{"b", "B", 5}, {"c", "C", 2}}, {{"a", "A", 6}, {"c", "C2", 3}}}[n-1]
+			return []lanes{{part("a", "A", 3)}, {part("a", "A", 4), part("b", "B", 3)}, {part("b", "B", 5), part("c", "C", 2)}, {part("a", "A", 6), part("c", "C2", 3)}}[n-1]
 		}, Lines: 3, Blocks: true, Delay: slow, Acks: true}, roll: 2, passes: 4, onlyNew: true, perPass: true, read: 48},
 		"whole pass": {source: pipelinetest.Source{Lanes: three, Lines: 30, Delay: slow, Acks: true}, stages: []pipeline.Stage{split}, whole: true},
 		"start over": {source: pipelinetest.Source{Lanes: three, Lines: 3, Blocks: true, Delay: slow, Lose: map[string]int{"A": 6, "C": 1}}, roll: 2, read: 36},

@@ -111,9 +111,13 @@ func (r *run) lanes() error {
 	return errors.Join(append(errs, r.saver.save())...)
 }
 
+// maxStarts is how often a lane may start over in one run: a source whose
+// positions never hold long enough would read for ever.
+const maxStarts = 5
+
 // lane runs the chain of one lane, again if it starts over.
 func (r *run) lane(lane Lane, l *ledger) error {
-	for r.soft.Err() == nil {
+	for starts := 1; r.soft.Err() == nil; starts++ {
 		c := newChain(r, lane, l)
 		r.meter.opened(lane.Name, true, nil)
 		err := c.move()
@@ -124,6 +128,11 @@ func (r *run) lane(lane Lane, l *ledger) error {
 		if r.whole || !errors.Is(err, ErrStartOver) || !c.moved() {
 			return err
 		}
+		if starts > maxStarts {
+			return fmt.Errorf("started over %d times: %w", maxStarts, err)
+		}
+		r.log().Warn("lane starts over", "lane", lane.Name, "reason", err)
+		r.meter.retried("start over")
 		l.startOver()
 		if err := r.saver.save(); err != nil {
 			r.kill(err)

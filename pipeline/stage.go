@@ -19,9 +19,9 @@ type Pass struct {
 	Pipeline string // its name
 	Parallel int    // lanes that run at a time; a source that can choose plans at least as many
 	Number   int64
-	Lanes  []Lane               // the plan; nil while it is made
-	Last   map[string]LaneState // by name: how far lanes are durable; empty for a pass that takes everything
-	Store  Store                // bucket names of a source begin with "source", of a sink with "sink"
+	Lanes    []Lane               // the plan; nil while it is made
+	Last     map[string]LaneState // by name: how far lanes are durable; empty for a pass that takes everything
+	Store    Store                // bucket names of a source begin with "source", of a sink with "sink"
 }
 
 // Lane is a part of a pass that is read in order and resumed by itself.
@@ -135,10 +135,17 @@ func Stopping(ctx context.Context) <-chan struct{} {
 // attributes; slog.Default outside a run.
 func Logger(ctx context.Context) *slog.Logger {
 	s, ok := ctx.Value(stageKey{}).(stage)
-	if !ok || s.run.Log == nil {
+	if !ok {
 		return slog.Default()
 	}
-	return s.run.Log.With("pipeline", s.run.Name, "stage", s.name, "lane", s.lane.Name)
+	return s.run.log().With("stage", s.name, "lane", s.lane.Name)
+}
+
+func (r *run) log() *slog.Logger {
+	if r.Log == nil {
+		return slog.Default().With("pipeline", r.Name)
+	}
+	return r.Log.With("pipeline", r.Name)
 }
 
 // Retried tells the frame that something was tried again, and why: a constant

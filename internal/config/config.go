@@ -10,6 +10,8 @@ package config
 
 import (
 	"os"
+	"reflect"
+	"strings"
 
 	"sluice/internal/kind"
 	"sluice/internal/unit"
@@ -74,7 +76,8 @@ type Stage[K any] struct {
 	Name    string // unique among the transforms of the pipeline: lines, lines-2
 	Options K
 
-	at place // of the name of the kind
+	at   place // of the name of the kind
+	spot spot
 }
 
 // DeadLetters says where dead letters go. Its one key names the kind.
@@ -87,37 +90,28 @@ type DeadLetterFile struct {
 	Path string `yaml:"path" required:"true" doc:"Directory of the dead letters."`
 }
 
-// Setting is one option of a command, as --bucket=archive.
-type Setting struct {
-	Path  string // source.s3.bucket, transforms.0.gzip.level, lanes, memory; given again it makes a list
-	Value string // taken as it is, ${NAME} included; "" for a stage with its defaults (transforms.1.lines)
-	Flag  string // what errors call it, such as --bucket; "": Path
-}
-
 // Parse reads a configuration file. name is what errors call it. The error is
 // an [Errors], which names everything that is wrong.
 func Parse(name string, text []byte, opts Options) (*File, error) {
-	panic("not yet")
+	plain := strings.TrimPrefix(string(text), "\ufeff")
+	src := newSource(name, plain)
+	root, errs := parse(src, plain)
+	return decode(src, root, errs, opts)
 }
 
-// New makes a configuration of one pipeline from the options of a command,
-// with the same checks and defaults. The error is an [Errors] without lines.
-func New(pipeline string, settings []Setting, opts Options) (*File, error) {
-	panic("not yet")
-}
-
-// Schema is the JSON schema (draft 2020-12) of a configuration file, for editors.
-func Schema() []byte { panic("not yet") }
-
-// Identity names what the state of the pipeline depends on, under source,
-// transforms and sink. A state made under another identity is not gone on
-// with. It has no secrets and may be shown.
-func (p *Pipeline) Identity() map[string]string { panic("not yet") }
-
-// place is where something stands in the configuration.
-type place struct {
-	line, col int
-	flag      string // of a setting, if there is no file
+// decode makes a configuration of what was parsed.
+func decode(src *source, root *node, errs []Error, opts Options) (*File, error) {
+	if root == nil {
+		return nil, src.finish(errs)
+	}
+	d := &decoder{Options: opts.orDefaults(), src: src, errs: errs, places: map[string]place{}, failed: map[string]bool{}}
+	f := &File{}
+	d.group(root, reflect.ValueOf(f).Elem(), spot{})
+	d.check(f)
+	if len(d.errs) > 0 {
+		return nil, src.finish(d.errs)
+	}
+	return f, nil
 }
 
 func (o Options) orDefaults() Options {

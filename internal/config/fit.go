@@ -1,11 +1,22 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
+	"strings"
+	"time"
 
 	"sluice/internal/unit"
 	"sluice/pipeline"
 )
+
+// baseMemory is the part of memory that is not for lanes: connections, the
+// state, the program itself.
+const baseMemory = 16 << 20
+
+// depth is how many items may wait between two stages: enough that neither
+// waits for the other at each item. Their blocks are in the stages' needs.
+const depth = 2
 
 // Fitted is a pipeline whose stages are built and whose lanes fit into memory.
 type Fitted struct {
@@ -13,6 +24,10 @@ type Fitted struct {
 	Lanes   int    // at a time; Config.Lanes or, if they do not fit, fewer
 	Workers int    // of each CPU-bound stage, per lane
 	Needs   []Need // of one lane, in the order of the stages
+
+	source pipeline.Source
+	stages []pipeline.Stage
+	sink   pipeline.Sink
 }
 
 // Need is the memory that a stage needs for each lane.
@@ -30,9 +45,114 @@ type Links struct {
 
 // Fit builds pipelines that are to run side by side, and gives them lanes:
 // first one to each, then one more to each in turn that wants more, as far as
-// memory reaches. If not even one lane of each fits, the error says how much
-// memory they need. It does no input or output.
-func Fit(memory unit.Bytes, pipelines ...*Pipeline) ([]*Fitted, error) { panic("not yet") }
+// memory reaches. Rather than lanes, stages give up workers. If not even one
+// lane of each fits, the error says how much memory they need. It does no
+// input or output.
+func Fit(memory unit.Bytes, pipelines ...*Pipeline) ([]*Fitted, error) {
+	for workers := maxWorkers; ; workers-- {
+		fitted, all, err := fit(memory, pipelines, workers)
+		if all || workers == 1 {
+			return fitted, err
+		}
+	}
+}
+
+// fit tries with a number of workers. all is true if every pipeline has the
+// lanes it wants, or if trying again is of no use.
+func fit(memory unit.Bytes, pipelines []*Pipeline, workers int) (out []*Fitted, all bool, err error) {
+	for _, p := range pipelines {
+		f, err := p.build(min(workers, p.env.Workers))
+		if err != nil {
+			return nil, true, err
+		}
+		out = append(out, f)
+	}
+	left := memory - baseMemory
+	for _, f := range out {
+		left -= f.Need()
+		f.Lanes = 1
+	}
+	if left < 0 {
+		return nil, false, tooSmall(memory, memory-left, out)
+	}
+	for grown := true; grown; {
+		grown, all = false, true
+		for _, f := range out {
+			if f.Lanes == f.Config.Lanes {
+				continue
+			}
+			all = false
+			if f.Need() <= left {
+				left -= f.Need()
+				f.Lanes++
+				grown = true
+			}
+		}
+	}
+	return out, all, nil
+}
+
+// Need is the memory of one lane.
+func (f *Fitted) Need() (sum unit.Bytes) {
+	for _, n := range f.Needs {
+		sum += n.Bytes
+	}
+	return sum
+}
+
+func tooSmall(memory, needed unit.Bytes, fitted []*Fitted) error {
+	var parts []string
+	for _, f := range fitted {
+		var needs []string
+		for _, n := range f.Needs {
+			needs = append(needs, fmt.Sprintf("%s %s", n.Stage, roundUp(n.Bytes)))
+		}
+		parts = append(parts, fmt.Sprintf("pipeline %s %s (%s)", f.Config.Name, roundUp(f.Need()), strings.Join(needs, ", ")))
+	}
+	return fmt.Errorf("memory: %v does not fit one lane: it takes at least %v: %s, and %v for the process",
+		memory, roundUp(needed), strings.Join(parts, ", "), unit.Bytes(baseMemory))
+}
+
+// roundUp gives a size in whole MiB.
+func roundUp(n unit.Bytes) unit.Bytes { return (n + 1<<20 - 1) >> 20 << 20 }
+
+// build builds the stages and asks what they need.
+func (p *Pipeline) build(workers int) (*Fitted, error) {
+	f := &Fitted{Config: p, Workers: workers}
+	env := p.env
+	env.Workers = workers
+	var err error
+	if f.source, err = p.Source.Options.Build(env); err != nil {
+		return nil, fmt.Errorf("pipeline %s: source %s: %w", p.Name, p.Source.Kind, err)
+	}
+	f.needs("source", f.source)
+	for _, t := range p.Transforms {
+		built, err := t.Options.Build(env)
+		if err != nil {
+			return nil, fmt.Errorf("pipeline %s: transform %s: %w", p.Name, t.Name, err)
+		}
+		f.stages = append(f.stages, pipeline.Stage{Name: t.Name, Transform: built})
+		f.needs(t.Name, built)
+	}
+	if f.sink, err = p.Sink.Options.Build(env); err != nil {
+		return nil, fmt.Errorf("pipeline %s: sink %s: %w", p.Name, p.Sink.Kind, err)
+	}
+	f.needs("sink", f.sink)
+	return f, nil
+}
+
+func (f *Fitted) needs(name string, stage any) {
+	if s, ok := stage.(pipeline.Sized); ok {
+		f.Needs = append(f.Needs, Need{name, unit.Bytes(s.Need())})
+	}
+}
 
 // Pipeline gives the pipeline that runs.
-func (f *Fitted) Pipeline(l Links) *pipeline.Pipeline { panic("not yet") }
+func (f *Fitted) Pipeline(l Links) *pipeline.Pipeline {
+	return &pipeline.Pipeline{
+		Name: f.Config.Name, Log: l.Log, Store: l.Store, Dead: l.Dead,
+		Source: f.source, Stages: f.stages, Sink: f.sink,
+		GiveUp: f.Config.OnError == "dead_letter",
+		Lanes:  f.Lanes, Depth: depth, Grace: time.Duration(f.Config.Grace),
+	}
+}

@@ -1,0 +1,145 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+
+	"sluice/internal/kind"
+)
+
+// maxWorkers is how many goroutines a CPU-bound stage has at most in each
+// lane: each has buffers, and several lanes share the processors.
+const maxWorkers = 4
+
+// check finds what is wrong between options.
+func (d *decoder) check(f *File) {
+	if f.HTTP != "" {
+		if _, _, err := net.SplitHostPort(f.HTTP); err != nil {
+			d.fail(d.places["http"], spot{name: "http"}, "%q is no address with a port, such as 127.0.0.1:9600", f.HTTP)
+		}
+	}
+	if f.State == "" {
+		d.fail(d.places["state"], spot{name: "state"}, "it must not be empty")
+	}
+	for _, p := range f.Pipelines {
+		p.env = kind.Env{
+			Pipeline: p.Name, MaxRecord: int64(p.MaxRecord), Every: p.Every > 0, Transient: d.Transient,
+			Workers: min(maxWorkers, (d.workers()+p.Lanes-1)/p.Lanes),
+		}
+		d.limits(f, p)
+		d.stages(p)
+	}
+}
+
+func (o Options) workers() int {
+	if o.Workers > 0 {
+		return o.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// limits checks the options of a pipeline itself.
+func (d *decoder) limits(f *File, p *Pipeline) {
+	s := spot{base: join("pipelines", p.Name)}
+	if at := s.in("max_record"); p.MaxRecord > f.Memory/4 && !d.failed["memory"] && !d.failed[at.path()] {
+		where, given := d.places[at.path()]
+		if !given {
+			where = d.near("memory", d.places[s.path()])
+		}
+		d.fail(where, at, "%v is more than a quarter of memory (%v); set max_record to %v or less, or memory to %v",
+			p.MaxRecord, f.Memory, (f.Memory/4)>>20<<20, 4*p.MaxRecord)
+	}
+	if at := s.in("on_error"); p.OnError == "dead_letter" && p.DeadLetters == nil {
+		d.fail(d.places[at.path()], at, "dead_letter needs a place for them: dead_letters: {file: {path: ./dead}}")
+	}
+}
+
+// stages lets the kinds check their options, and compares what each stage
+// gives with what the next one takes.
+func (d *decoder) stages(p *Pipeline) {
+	known := p.Source.Kind != "" && p.Sink.Kind != ""
+	var form kind.Form
+	if p.Source.Kind != "" {
+		d.problems(p.Source.place(), p.Source.Options.Problems(p.env)...)
+		form = p.Source.Options.Gives()
+	}
+	for _, t := range p.Transforms {
+		if t.Kind == "" {
+			known = false
+			continue
+		}
+		d.problems(t.place(), t.Options.Problems(p.env)...)
+		if !known {
+			continue
+		}
+		out, problem := t.Options.Form(form)
+		if problem != nil {
+			d.problems(t.place(), *problem)
+			known = false
+		}
+		form = out
+	}
+	if p.Sink.Kind == "" {
+		return
+	}
+	d.problems(p.Sink.place(), p.Sink.Options.Problems(p.env)...)
+	if !known {
+		return
+	}
+	if problem := p.Sink.Options.Takes(form); problem != nil {
+		d.problems(p.Sink.place(), *problem)
+	}
+}
+
+// stagePlace is where a stage stands, and its path.
+type stagePlace struct {
+	at   place
+	spot spot
+}
+
+func (s Stage[K]) place() stagePlace { return stagePlace{s.at, s.spot} }
+
+// problems reports what a kind says of its options, unless that option is
+// known to be wrong already.
+func (d *decoder) problems(s stagePlace, problems ...kind.Problem) {
+	for _, p := range problems {
+		at := s.spot
+		if p.Option != "" {
+			at = at.stage().in(p.Option)
+		}
+		if d.failed[at.path()] && p.Option != "" {
+			continue
+		}
+		d.fail(d.near(at.path(), s.at), at, "%s", p.Message)
+	}
+}
+
+// near is where an option stands, or what holds it, or else where.
+func (d *decoder) near(path string, otherwise place) place {
+	for path != "" {
+		if at, ok := d.places[path]; ok {
+			return at
+		}
+		path = path[:max(0, strings.LastIndexByte(path, '.'))]
+	}
+	return otherwise
+}
+
+// Identity names what the state of the pipeline depends on, under source,
+// transforms and sink. A state made under another identity is not gone on
+// with. It has no secrets and may be shown.
+func (p *Pipeline) Identity() map[string]string {
+	var transforms []string
+	for _, t := range p.Transforms {
+		transforms = append(transforms, identity(t.Kind, t.Options.Identity()))
+	}
+	return map[string]string{
+		"source":     identity(p.Source.Kind, p.Source.Options.Identity()),
+		"transforms": strings.Join(transforms, ", "),
+		"sink":       identity(p.Sink.Kind, p.Sink.Options.Identity()),
+	}
+}
+
+func identity(kind, id string) string { return strings.TrimSpace(fmt.Sprintf("%s %s", kind, id)) }

@@ -1,0 +1,139 @@
+package roll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"sluice/internal/crash"
+	"sluice/internal/keys"
+	"sluice/pipeline"
+)
+
+// Write implements the Write of [pipeline.Writer].
+func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in <-chan *pipeline.Item) error {
+	if w.key.Rolled() {
+		return w.rolled(ctx, lane, state, in)
+	}
+	buf := make([]byte, copyBuffer)
+	for {
+		it, ok, err := pipeline.Receive(ctx, in)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return w.sweep(ctx, lane, "", 0)
+		}
+		if err := w.item(ctx, lane, it, buf); err != nil {
+			return err
+		}
+	}
+}
+
+// item makes an object of one item.
+func (w *Writer) item(ctx context.Context, lane pipeline.Lane, it *pipeline.Item, buf []byte) error {
+	if it.Delete {
+		return fmt.Errorf("%s: deletes are not supported by this sink", it.Key)
+	}
+	if _, block := it.Body.(*pipeline.Block); block {
+		return fmt.Errorf("%s: records come in blocks, which share a key: add {sequence} to the key", it.Key)
+	}
+	key, err := w.key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key})
+	if err != nil {
+		return err
+	}
+	owner := Owner{Pipeline: w.pass.Pipeline, Pass: w.pass.Number, Lane: lane.ID, Start: lane.Start, From: place(it.From), Source: it.Key, Version: it.Version}
+	made, err := w.object(ctx, key, owner, it, buf)
+	if errors.Is(err, pipeline.ErrGone) {
+		made, err = 0, it.GiveUp(ctx, err)
+	}
+	if err != nil {
+		return err
+	}
+	u := pipeline.Unit{Counts: pipeline.Counts{ObjectsWritten: made}}
+	u.Add(it)
+	return u.Done("")
+}
+
+// object streams an item into an object of its own.
+func (w *Writer) object(ctx context.Context, key string, owner Owner, it *pipeline.Item, buf []byte) (made int64, err error) {
+	o, err := w.target.Create(ctx, key, owner, it.Meta)
+	if err != nil {
+		return 0, err
+	}
+	it.Size, err = copyBody(ctx, o, it, buf)
+	if err == nil {
+		err = o.Commit(ctx)
+	}
+	if err != nil {
+		return 0, errors.Join(err, abort(ctx, o))
+	}
+	crash.Point(crash.AfterComplete)
+	return 1, nil
+}
+
+// copyBody writes the body of an item to dst, and compares its length with
+// what the item says.
+func copyBody(ctx context.Context, dst io.Writer, it *pipeline.Item, buf []byte) (n int64, err error) {
+	src, err := it.Body.Open(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", it.Key, err)
+	}
+	n, err = io.CopyBuffer(struct{ io.Writer }{dst}, src, buf)
+	if cerr := src.Close(); err == nil {
+		err = cerr
+	}
+	switch {
+	case err != nil:
+	case it.Size >= 0 && n < it.Size:
+		err = fmt.Errorf("%d of %d bytes: %w", n, it.Size, io.ErrUnexpectedEOF)
+	case it.Size >= 0 && n > it.Size:
+		err = fmt.Errorf("%d bytes, more than the %d expected", n, it.Size)
+	}
+	if err != nil {
+		return n, fmt.Errorf("%s: %w", it.Key, err)
+	}
+	return n, nil
+}
+
+// abort ends an object that is not to be, also when the run is over.
+func abort(ctx context.Context, o Object) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return o.Abort(ctx)
+}
+
+func indexOf(it *pipeline.Item) string {
+	if it.Meta == nil {
+		return ""
+	}
+	return it.Meta.Index
+}
+
+func (w *Writer) render(lane pipeline.Lane, index string, k int64) (string, error) {
+	return w.key.Render(keys.Values{Index: index, Lane: lane.Name, Sequence: w.key.Sequence(lane, k), Pass: w.pass.Number, Date: w.date})
+}
+
+// sweep removes what earlier walks of the lane made and this one, which made
+// the objects before number next, did not write again.
+func (w *Writer) sweep(ctx context.Context, lane pipeline.Lane, index string, next int64) error {
+	if lane.Start == 0 {
+		return nil
+	}
+	v := keys.Values{Index: index, Lane: lane.Name, Pass: w.pass.Number, Date: w.date}
+	match, err := w.key.Matcher(v)
+	if err != nil {
+		return err
+	}
+	stale := func(key string) bool {
+		n, ok := match(key)
+		return ok && (!w.key.Rolled() || n >= w.key.Sequence(lane, next))
+	}
+	owner := Owner{Pipeline: w.pass.Pipeline, Pass: w.pass.Number, Lane: lane.ID, Start: lane.Start}
+	if err := w.target.Sweep(ctx, w.key.Prefix(v), owner, stale); err != nil {
+		return fmt.Errorf("remove objects of an earlier walk: %w", err)
+	}
+	return nil
+}

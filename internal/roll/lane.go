@@ -1,0 +1,273 @@
+package roll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"sluice/internal/crash"
+	"sluice/pipeline"
+)
+
+// lane is one call of Write for a rolled template.
+type lane struct {
+	*Writer
+	pipeline.Lane
+	unit     pipeline.Unit
+	next     int64 // number of the object that is next or under way
+	object   *object
+	from     pipeline.Position // where that object begins
+	begun    bool              // from is set
+	end      pipeline.Position // of the last item; zero: no unit may end here
+	recorded pipeline.Position // where an earlier run ended that object, or this one is about to
+	index    string            // of the lane's items, if the key names it
+	timer    *time.Timer       // ends the object when it is old
+	old      bool              // it is, but there was no position yet
+	notes    []pipeline.Row    // of the objects of the unit
+	buf      []byte
+}
+
+// object is an object under way.
+type object struct {
+	Object
+	bytes, records int64
+}
+
+// rolled serves a lane whose items share objects.
+func (w *Writer) rolled(ctx context.Context, in pipeline.Lane, state string, items <-chan *pipeline.Item) (err error) {
+	l := &lane{Writer: w, Lane: in, timer: time.NewTimer(time.Hour), buf: make([]byte, copyBuffer)}
+	l.timer.Stop()
+	if state != "" {
+		if l.next, err = strconv.ParseInt(state, 10, 64); err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+	}
+	defer func() { err = errors.Join(err, l.abort(ctx)) }()
+	for more := true; more; {
+		if more, err = l.step(ctx, items); err != nil {
+			return err
+		}
+	}
+	if err := l.finish(ctx); err != nil {
+		return err
+	}
+	return l.sweep(ctx, l.Lane, l.index, l.next)
+}
+
+// step takes an item, or ends an object that has become old.
+func (l *lane) step(ctx context.Context, items <-chan *pipeline.Item) (more bool, err error) {
+	select {
+	case <-l.timer.C:
+		l.old = true
+		return true, l.cutIfOld(ctx)
+	case it, ok := <-items:
+		if !ok && ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		if !ok {
+			return false, nil
+		}
+		return true, l.take(ctx, it)
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+}
+
+// take puts an item into the object, and ends the object where that is due.
+func (l *lane) take(ctx context.Context, it *pipeline.Item) error {
+	if err := l.check(it); err != nil {
+		return err
+	}
+	if o := l.object; o != nil && l.roll.Records > 0 && o.records+max(0, it.Records) > l.roll.Records {
+		if err := l.complete(ctx); err != nil {
+			return err
+		}
+	}
+	if err := l.begin(it); err != nil {
+		return err
+	}
+	if err := l.copy(ctx, it); err != nil {
+		return err
+	}
+	l.end = it.Pos
+	l.unit.Add(it)
+	if l.end == (pipeline.Position{}) {
+		return nil
+	}
+	l.end.Hint = ""
+	if o := l.object; l.end == l.recorded || o != nil && l.roll.Bytes > 0 && o.bytes >= int64(l.roll.Bytes) {
+		return l.complete(ctx)
+	}
+	return l.cutIfOld(ctx)
+}
+
+// check refuses what cannot be put into an object.
+func (l *lane) check(it *pipeline.Item) error {
+	if it.Delete {
+		return fmt.Errorf("%s: deletes are not supported by this sink", it.Key)
+	}
+	if l.roll.Records > 0 && it.Records > l.roll.Records {
+		return fmt.Errorf("%s: one block holds %d records, more than roll.records %d, and blocks are not divided: raise roll.records", it.Key, it.Records, l.roll.Records)
+	}
+	if !l.key.Has("index") {
+		return nil
+	}
+	index := indexOf(it)
+	if l.index != "" && index != l.index {
+		return fmt.Errorf("%s: the lane holds items of the indices %s and %s: use {lane} in the key, not {index}", it.Key, l.index, index)
+	}
+	l.index = index
+	return nil
+}
+
+// begin notes where an object begins, even if its first item brings no bytes.
+func (l *lane) begin(it *pipeline.Item) (err error) {
+	if l.begun {
+		return nil
+	}
+	l.begun, l.from = true, it.From
+	l.recorded, err = l.recordedCut()
+	return err
+}
+
+// copy writes the body to the object.
+func (l *lane) copy(ctx context.Context, it *pipeline.Item) error {
+	w := &lazy{ctx: ctx, lane: l, it: it}
+	n, err := copyBody(ctx, w, it, l.buf)
+	switch {
+	case err == nil:
+		it.Size = n
+	case errors.Is(err, pipeline.ErrGone) && n == 0:
+		return it.GiveUp(ctx, err) // else the object holds a part of it
+	default:
+		return err
+	}
+	if l.object != nil {
+		l.object.records += max(0, it.Records)
+	}
+	return nil
+}
+
+// lazy creates the object with the first byte.
+type lazy struct {
+	ctx  context.Context
+	lane *lane
+	it   *pipeline.Item
+}
+
+// Write implements [io.Writer].
+func (w *lazy) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if w.lane.object == nil {
+		if err := w.lane.create(w.ctx, w.it); err != nil {
+			return 0, err
+		}
+	}
+	n, err := w.lane.object.Write(p)
+	w.lane.object.bytes += int64(n)
+	return n, err
+}
+
+// create begins the next object.
+func (l *lane) create(ctx context.Context, it *pipeline.Item) error {
+	key, err := l.render(l.Lane, l.index, l.next)
+	if err != nil {
+		return err
+	}
+	o, err := l.target.Create(ctx, key, l.owner(), it.Meta)
+	if err != nil {
+		return err
+	}
+	l.object = &object{Object: o}
+	if l.roll.Every > 0 && l.recorded == (pipeline.Position{}) {
+		l.timer.Reset(time.Duration(l.roll.Every))
+	}
+	return nil
+}
+
+func (l *lane) owner() Owner {
+	return Owner{Pipeline: l.pass.Pipeline, Pass: l.pass.Number, Lane: l.ID, Start: l.Start, From: place(l.from)}
+}
+
+// cutIfOld ends an object that is old, if a unit may end here, and records
+// where.
+func (l *lane) cutIfOld(ctx context.Context) error {
+	if !l.old || l.object == nil || l.end == (pipeline.Position{}) {
+		return nil
+	}
+	if err := l.recordCut(); err != nil {
+		return err
+	}
+	crash.Point(crash.AfterCut)
+	return l.complete(ctx)
+}
+
+// complete makes the object visible and, if a unit may end here, says that
+// what is in it is done. If none may, the next objects belong to the same unit.
+func (l *lane) complete(ctx context.Context) error {
+	if l.object != nil {
+		if err := l.object.Commit(ctx); err != nil {
+			return err
+		}
+		crash.Point(crash.AfterComplete)
+		l.unit.Counts.ObjectsWritten++
+		if l.recorded != (pipeline.Position{}) {
+			l.notes = append(l.notes, l.cutRow()) // not needed once it is passed
+		}
+		l.object = nil
+		l.next++
+	}
+	l.begun, l.old, l.recorded = false, false, pipeline.Position{}
+	l.timer.Stop()
+	if l.end == (pipeline.Position{}) {
+		return nil
+	}
+	return l.done()
+}
+
+func (l *lane) done() error {
+	notes := l.notes
+	l.notes = nil
+	return l.unit.Done(strconv.FormatInt(l.next, 10), notes...)
+}
+
+// finish ends what is under way when the input has ended. If it ended because
+// the run stops, the object ends at another place than it would have.
+func (l *lane) finish(ctx context.Context) error {
+	if l.unit.Len() == 0 {
+		return nil
+	}
+	select {
+	case <-pipeline.Stopping(ctx):
+		if l.end == (pipeline.Position{}) {
+			return nil // not done: it is read again
+		}
+		if l.object != nil && l.end != l.recorded {
+			if err := l.recordCut(); err != nil {
+				return err
+			}
+			crash.Point(crash.AfterCut)
+		}
+	default:
+	}
+	l.end = pipeline.Position{} // the items after the last one that had no body may have given it a position
+	if err := l.complete(ctx); err != nil {
+		return err
+	}
+	return l.done()
+}
+
+// abort ends an object that is not to be.
+func (l *lane) abort(ctx context.Context) error {
+	l.timer.Stop()
+	if l.object == nil {
+		return nil
+	}
+	o := l.object
+	l.object = nil
+	return abort(ctx, o)
+}

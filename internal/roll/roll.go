@@ -1,0 +1,116 @@
+// Package roll is the logic of every sink that makes objects: which items go
+// into one object, what it is called, when it is complete and what is said of
+// it to the frame. Where the bytes go is the business of a [Target].
+//
+// # Rolled
+//
+// With {sequence} in the key, the items of a lane go into one object until one
+// of these:
+//
+//   - its stored bytes have reached Bytes, and the item has a position;
+//   - the next item would bring more than Records records into it: no object
+//     holds more. A single block with more is an error, blocks are not divided;
+//   - it is Every old, counted from its first byte, and its last item has a
+//     position;
+//   - the input ends.
+//
+// The state of a lane is the number of objects it has made. Where time or a
+// stop ended an object is put into the Store before the object is completed,
+// and a lane that is read again from before it ends its object there (contract
+// 9). Without bytes there is no object.
+//
+// # One object per item
+//
+// Without {sequence} every item is an object, also an empty one. Items must be
+// streams: a block is a piece of something, and its key is not its own.
+//
+// # Start over
+//
+// When a lane has started over, the objects of its earlier walks that this one
+// did not write again are removed at the end of Write.
+package roll
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"sluice/internal/keys"
+	"sluice/internal/kind"
+	"sluice/internal/unit"
+	"sluice/pipeline"
+)
+
+// Target makes objects visible. Its methods may be called from several
+// goroutines; those of one object are called by one.
+type Target interface {
+	// Create begins an object. Nothing is visible before Commit. It, or Commit
+	// at the latest, fails with what [Allow] says if key exists and may not be
+	// replaced. meta is that of the first item, may be nil, and is read-only.
+	Create(ctx context.Context, key string, owner Owner, meta *pipeline.Meta) (Object, error)
+	// Sweep removes the objects whose keys begin with prefix, of which stale
+	// says by their keys that they may go, and that belong to the pipeline,
+	// pass and lane of owner and have a smaller Start.
+	Sweep(ctx context.Context, prefix string, owner Owner, stale func(key string) bool) error
+}
+
+// Object is a new object on its way. Write keeps no slice. Errors name the object.
+type Object interface {
+	io.Writer
+	// Commit makes the object durable and visible, in one step, under its key.
+	// It is called once, and nothing but Abort after it.
+	Commit(ctx context.Context) error
+	// Abort leaves nothing behind. It is called unless Commit returned nil, and
+	// its context lives on for a few seconds when the run is over.
+	Abort(ctx context.Context) error
+}
+
+// Options are the options `roll` of a sink. The zero value of each: no limit.
+type Options struct {
+	Bytes   unit.Bytes    `yaml:"bytes" default:"64MiB" doc:"Stored bytes after which an object ends, at the block that reaches it."`
+	Records int64         `yaml:"records" min:"0" doc:"The most records in one object; 0 means any number."`
+	Every   unit.Duration `yaml:"every" doc:"Age at which an object ends, counted from its first byte; 0 means any age."`
+}
+
+// Problems checks the options against the template of the key.
+func (o Options) Problems(t *keys.Template) (problems []kind.Problem) {
+	if t.Rolled() {
+		return nil
+	}
+	add := func(option string) {
+		problems = append(problems, kind.Problem{Option: "roll." + option, Message: "each item is an object of its own: objects roll if the key has {sequence}"})
+	}
+	if o.Records > 0 {
+		add("records")
+	}
+	if o.Every > 0 {
+		add("every")
+	}
+	return problems
+}
+
+// Writer has the Write of a [pipeline.Writer]; the sink adds Finish and Close.
+type Writer struct {
+	pass   *pipeline.Pass
+	key    *keys.Template
+	roll   Options
+	target Target
+	date   time.Time
+}
+
+// New returns the writer of a pass: sinks call it in their Open. It keeps the
+// date of the pass in the Store, and removes rows of earlier passes.
+func New(p *pipeline.Pass, key *keys.Template, o Options, target Target) (*Writer, error) {
+	w := &Writer{pass: p, key: key, roll: o, target: target}
+	var err error
+	if w.date, err = date(p, key); err != nil {
+		return nil, err
+	}
+	return w, forget(p)
+}
+
+// Need is the most memory that Write takes for a lane, in bytes, without what
+// its target takes.
+const Need = copyBuffer
+
+const copyBuffer = 128 << 10

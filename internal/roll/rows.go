@@ -1,0 +1,91 @@
+package roll
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/internal/keys"
+	"sluice/pipeline"
+)
+
+const (
+	dateBucket = "sink.date" // by pass: when it began, in seconds since 1970
+	cutBucket  = "sink.cuts" // by pass, lane, start and object: the position where a time or a stop ended it
+)
+
+// date is when the pass began. Keys depend on it, so it is kept.
+func date(p *pipeline.Pass, key *keys.Template) (time.Time, error) {
+	if !key.Has("date") {
+		return time.Time{}, nil
+	}
+	row := pipeline.Row{Bucket: dateBucket, Key: passKey(p)}
+	b, err := p.Store.Get(row.Bucket, row.Key)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t := time.Now().Truncate(time.Second)
+	if b != nil {
+		return t, t.UnmarshalText(b)
+	}
+	if row.Value, err = t.MarshalText(); err != nil {
+		return t, err
+	}
+	return t, p.Store.Put(row)
+}
+
+// forget removes the rows of other passes. There are few: a cut is removed by
+// the save that passes it.
+func forget(p *pipeline.Pass) error {
+	var old []pipeline.Row
+	for _, bucket := range []string{dateBucket, cutBucket} {
+		err := p.Store.Range(bucket, "", func(key string, _ []byte) error {
+			if !strings.HasPrefix(key, passKey(p)) {
+				old = append(old, pipeline.Row{Bucket: bucket, Key: key})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if old == nil {
+		return nil
+	}
+	return p.Store.Put(old...)
+}
+
+func passKey(p *pipeline.Pass) string { return fmt.Sprintf("%019d/", p.Number) }
+
+// cutRow is the row of a cut; cut is where the object ends.
+func (l *lane) cutRow() pipeline.Row {
+	return pipeline.Row{Bucket: cutBucket, Key: fmt.Sprintf("%s%s/%d/%019d", passKey(l.pass), l.Name, l.Start, l.next)}
+}
+
+// recordedCut is where an earlier run ended the object that is next, or the
+// zero position.
+func (l *lane) recordedCut() (cut pipeline.Position, err error) {
+	b, err := l.pass.Store.Get(cutBucket, l.cutRow().Key)
+	if err == nil && b != nil {
+		err = json.Unmarshal(b, &cut)
+	}
+	if err != nil {
+		return cut, fmt.Errorf("state: cut: %w", err)
+	}
+	return cut, nil
+}
+
+// recordCut puts into the Store that the object ends at the last item.
+func (l *lane) recordCut() error {
+	row := l.cutRow()
+	var err error
+	if row.Value, err = json.Marshal(l.end); err != nil {
+		return err
+	}
+	if err := l.pass.Store.Put(row); err != nil {
+		return fmt.Errorf("state: cut: %w", err)
+	}
+	l.recorded = l.end
+	return nil
+}

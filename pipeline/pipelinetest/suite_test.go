@@ -1,6 +1,7 @@
 package pipelinetest_test
 
 import (
+	"strings"
 	"testing"
 
 	"sluice/pipeline"
@@ -22,4 +23,24 @@ func TestTheSuiteAcceptsTheSourceOfThisPackage(t *testing.T) {
 
 func TestTheSuiteAcceptsTheStoreOfThisPackage(t *testing.T) {
 	pipelinetest.TestStore(t, func(*testing.T) pipeline.Store { return &pipelinetest.Store{World: &pipelinetest.World{}} })
+}
+
+func TestTheSuiteAcceptsTheSinkOfThisPackage(t *testing.T) {
+	pipelinetest.TestSink(t, func(*testing.T) pipelinetest.SinkCase {
+		sink := &pipelinetest.Sink{World: &pipelinetest.World{}, Roll: 4, Objects: map[string]string{}}
+		return pipelinetest.SinkCase{
+			Open: func(*testing.T) pipeline.Sink { return sink },
+			Contents: func(*testing.T) (lines []string) {
+				sink.World.Look(func() {
+					for _, o := range sink.Objects {
+						lines = append(lines, strings.SplitAfter(strings.TrimSuffix(o, "\n"), "\n")...)
+					}
+				})
+				for i, l := range lines {
+					lines[i] = strings.TrimSuffix(l, "\n") + "\n"
+				}
+				return lines
+			},
+		}
+	})
 }

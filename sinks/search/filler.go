@@ -1,0 +1,177 @@
+package search
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"sluice/pipeline"
+)
+
+// filler fills requests with the records of a lane.
+type filler struct {
+	*writer
+	free <-chan *request
+	full chan<- *request
+	q    *request
+	env  envelope
+
+	index []byte              // the last _index that was checked, as it stood in the record
+	fault fault               // what was found
+	seen  map[string]struct{} // those that were noted
+	notes []pipeline.Row      // not yet with a request
+}
+
+// fill hands on requests until the end of in. It closes full then, and only then.
+func (f *filler) fill(ctx context.Context, in <-chan *pipeline.Item) (err error) {
+	if f.q, _, err = pipeline.Receive(ctx, f.free); err != nil {
+		return err
+	}
+	for {
+		it, ok, err := pipeline.Receive(ctx, in)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		if err := f.item(ctx, it); err != nil {
+			return err
+		}
+	}
+	if len(f.q.items) > 0 {
+		if err := f.next(ctx); err != nil {
+			return err
+		}
+	}
+	close(f.full)
+	return nil
+}
+
+// next hands on the request and takes another, which is there once the one
+// before it was delivered.
+func (f *filler) next(ctx context.Context) error {
+	err := pipeline.Send(ctx, f.full, f.q)
+	if err == nil {
+		f.q, _, err = pipeline.Receive(ctx, f.free)
+	}
+	return err
+}
+
+// item copies the records of an item, and releases it.
+func (f *filler) item(ctx context.Context, it *pipeline.Item) error {
+	b, ok := it.Body.(*pipeline.Block)
+	if !ok {
+		return fmt.Errorf("%s: BUG: no block of records", it.Key)
+	}
+	number := int32(0)
+	for rest := b.B(); len(rest) > 0; number++ {
+		n := bytes.IndexByte(rest, '\n') + 1
+		if n == 0 {
+			return fmt.Errorf("%s: BUG: a block ends inside a record", it.Key)
+		}
+		if err := f.record(ctx, it, rest[:n:n], number); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	if it.Records >= 0 && it.Records != int64(number) {
+		return fmt.Errorf("%s: BUG: %d records in a block of %d", it.Key, number, it.Records)
+	}
+	it.Release()
+	f.q.of(it)
+	f.q.ended = len(f.q.items)
+	f.q.notes, f.notes = append(f.q.notes, f.notes...), f.notes[:0]
+	return nil
+}
+
+// record copies one record into a request.
+func (f *filler) record(ctx context.Context, it *pipeline.Item, line []byte, number int32) error {
+	fault := f.check(line)
+	if fault != sound {
+		f.env = envelope{}
+	}
+	if !f.q.fits(line, &f.env, int(f.most.Load())) {
+		if err := f.next(ctx); err != nil {
+			return err
+		}
+	}
+	if fault == sound && f.env.id == nil {
+		f.doubt.Do(func() {
+			pipeline.Logger(ctx).Warn("records have no _id: one that is sent again, after a lost reply or a crash, is there twice")
+		})
+	}
+	r := f.q.add(f.cfg.Action, line, &f.env, fault)
+	r.item, r.number = f.q.of(it), number
+	return nil
+}
+
+// check takes a line apart and looks for what would cost the whole request.
+func (f *filler) check(line []byte) fault {
+	if !f.env.scan(line) {
+		return noEnvelope
+	}
+	if f.Sink.index != nil {
+		f.env.index = f.Sink.index
+	}
+	if f.index == nil || !bytes.Equal(f.index, f.env.index) {
+		f.index = append(f.index[:0], f.env.index...)
+		f.fault = f.target(f.index)
+	}
+	switch {
+	case f.fault != sound:
+		return f.fault
+	case f.env.id != nil && !within(f.env.id, maxID):
+		return badID
+	case f.env.routing != nil && decodedLen(f.env.routing) < 0:
+		return badRouting
+	}
+	return sound
+}
+
+// within reports whether raw is a string of at most so many bytes.
+func within(raw []byte, most int) bool {
+	n := decodedLen(raw)
+	return 0 <= n && n <= most
+}
+
+// target checks the name of an index, as JSON, and notes that it is written to.
+func (f *filler) target(raw []byte) fault {
+	if len(raw) == 0 {
+		return noIndex
+	}
+	if decodedLen(raw) < 0 {
+		return badIndex
+	}
+	name := raw[1 : len(raw)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		var s string
+		if json.Unmarshal(raw, &s) != nil {
+			return badIndex
+		}
+		name = []byte(s)
+	}
+	if fault := checkName(name); fault != sound {
+		return fault
+	}
+	if _, ok := f.seen[string(name)]; !ok {
+		f.seen[string(name)] = struct{}{}
+		f.notes = append(f.notes, pipeline.Row{Bucket: bucket, Key: string(name), Value: []byte{1}})
+	}
+	return sound
+}
+
+// checkName refuses what may stand for several indices, or for one that nobody
+// named. The rest of the rules are the engine's.
+func checkName(name []byte) fault {
+	switch {
+	case len(name) == 0:
+		return badIndex
+	case name[0] == '.':
+		return systemIndex
+	case bytes.IndexByte([]byte("_-+<"), name[0]) >= 0, bytes.ContainsAny(name, "*?,/\\\"<>| #"):
+		return badIndex
+	}
+	return sound
+}

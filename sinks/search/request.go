@@ -1,0 +1,135 @@
+package search
+
+import (
+	"sluice/pipeline"
+)
+
+// perRecord is the least that a record is counted as: it bounds how many a
+// request holds, and so the memory for saying where they lie.
+const perRecord = 256
+
+// request is the records of one bulk request.
+type request struct {
+	body   []byte // what is sent: of each record the action line and the source line
+	rest   []byte // what was read besides the source, so that a dead letter has the very bytes
+	recs   []record
+	faults int              // of recs: those that cannot be sent
+	items  []*pipeline.Item // that the records are of
+	ended  int              // of items: those whose last record is in this request
+	notes  []pipeline.Row   // for the save that passes it
+}
+
+// record is where a record lies, and where it comes from.
+type record struct {
+	action, source, end uint32 // in body: both lines; empty if there is a fault
+	head, tail, stop    uint32 // in rest: what was read before the source, and after
+	item, number        int32  // it is record number of items[item], from 0
+	fault               fault  // why it cannot be sent
+	anonymous           bool   // it has no _id, the engine makes one
+}
+
+// recordSize is the size of a record, in bytes.
+const recordSize = 36
+
+// newRequest makes a request. Its memory grows only for one record that is
+// larger than the limit.
+func newRequest(limit int) *request {
+	return &request{body: make([]byte, 0, limit), rest: make([]byte, 0, limit/4), recs: make([]record, 0, limit/perRecord+1)}
+}
+
+// requestSize is the memory of a request, in bytes.
+func requestSize(limit, maxRecord int64) int64 {
+	return max(limit, maxRecord+2*maxID) + limit/4 + (limit/perRecord+1)*recordSize
+}
+
+// fits reports whether a record may be added. The first always may.
+func (q *request) fits(line []byte, e *envelope, limit int) bool {
+	action := actionRoom + len(e.index) + len(e.id) + len(e.routing)
+	return len(q.recs) == 0 || len(q.recs) < cap(q.recs) &&
+		len(q.body)+action+len(e.source) <= limit &&
+		len(q.rest)+len(line)-len(e.source) <= limit/4
+}
+
+// actionRoom is what a record adds to the body besides the values in it.
+const actionRoom = len(`{"create":{"_index":,"_id":,"routing":}}` + "\n\n")
+
+// add copies a record, which cannot be sent if there is a fault.
+func (q *request) add(verb string, line []byte, e *envelope, f fault) *record {
+	at, end := len(line), len(line)
+	r := record{action: uint32(len(q.body)), fault: f, anonymous: e.id == nil}
+	r.source = r.action
+	if f == sound {
+		q.body = appendAction(q.body, verb, e)
+		r.source = uint32(len(q.body))
+		q.body = append(append(q.body, e.source...), '\n')
+		at = cap(line) - cap(e.source) // the source is a slice of the line
+		end = at + len(e.source)
+	} else {
+		q.faults++
+	}
+	r.end, r.head = uint32(len(q.body)), uint32(len(q.rest))
+	q.rest = append(q.rest, line[:at]...)
+	r.tail = uint32(len(q.rest))
+	q.rest = append(q.rest, line[end:]...)
+	r.stop = uint32(len(q.rest))
+	q.recs = append(q.recs, r)
+	return &q.recs[len(q.recs)-1]
+}
+
+// appendAction appends the line that says what to do with the source after it.
+func appendAction(b []byte, verb string, e *envelope) []byte {
+	b = append(append(append(b, `{"`...), verb...), `":{"_index":`...)
+	b = append(b, e.index...)
+	if e.id != nil {
+		b = append(append(b, `,"_id":`...), e.id...)
+	}
+	if e.routing != nil {
+		b = append(append(b, `,"routing":`...), e.routing...)
+	}
+	return append(b, "}}\n"...)
+}
+
+// appendLine appends the record as it was read.
+func (q *request) appendLine(b []byte, r *record) []byte {
+	b = append(b, q.rest[r.head:r.tail]...)
+	b = append(b, q.body[r.source:max(r.source, r.end-1)]...) // without the newline that ends it in the body
+	return append(b, q.rest[r.tail:r.stop]...)
+}
+
+// bytes gives the body of some records that lie side by side.
+func (q *request) bytes(recs []record) []byte {
+	return q.body[recs[0].action:recs[len(recs)-1].end]
+}
+
+// keep moves the records that want is true of to the front of recs, bodies
+// included, and returns them.
+func (q *request) keep(recs []record, want func(i int) bool) []record {
+	kept, at := recs[:0], recs[0].action
+	for i, r := range recs {
+		if !want(i) {
+			continue
+		}
+		n := uint32(copy(q.body[at:], q.body[r.action:r.end]))
+		r.action, r.source, r.end = at, at+r.source-r.action, at+n
+		kept, at = append(kept, r), at+n
+	}
+	return kept
+}
+
+// of returns the number, among the items of the request, of the one that the
+// records which are added next belong to.
+func (q *request) of(it *pipeline.Item) int32 {
+	if n := len(q.items); n == 0 || q.items[n-1] != it {
+		q.items = append(q.items, it)
+	}
+	return int32(len(q.items) - 1)
+}
+
+// reset empties the request, and gives back what one huge record made it grow.
+func (q *request) reset(limit int) {
+	if cap(q.body) > 2*limit || cap(q.rest) > limit {
+		*q = *newRequest(limit)
+	}
+	clear(q.items)
+	*q = request{body: q.body[:0], rest: q.rest[:0], recs: q.recs[:0], items: q.items[:0]}
+}

@@ -1,0 +1,126 @@
+// Package search is the sink that indexes records into Elasticsearch or
+// OpenSearch, by bulk requests.
+//
+// Each lane has one request on its way, and builds the next one meanwhile; so
+// the writes of a lane to one _id never overtake each other. Every item of
+// every reply is read. What the cluster could not take now is sent again, and
+// only that; what it will never take becomes a dead letter; what is wrong with
+// an index rather than with a record is an error.
+//
+// Sending again is harmless for records with an _id. One without gets an _id
+// from the cluster, and may be there twice after a reply was lost.
+package search
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"sluice/internal/kind"
+	"sluice/internal/search"
+	"sluice/internal/unit"
+	"sluice/pipeline"
+)
+
+// Config is the options of the sink.
+type Config struct {
+	search.Config
+	Index  string     `yaml:"index" doc:"Index or alias that all records are written to; default: the one that each record names."`
+	Bulk   unit.Bytes `yaml:"bulk" default:"8MiB" doc:"Size of a bulk request, before compression; at most 90MiB."`
+	Action string     `yaml:"action" default:"index" enum:"index|create" doc:"create leaves documents as they are that exist already, and is what data streams need; index replaces them."`
+}
+
+const (
+	minBulk = 64 << 10
+	maxBulk = 90 << 20
+)
+
+// Problems implements kind.Sink.
+func (c *Config) Problems(kind.Env) []kind.Problem {
+	list := c.Config.Problems()
+	if c.Bulk < minBulk || c.Bulk > maxBulk {
+		list = append(list, kind.Problem{Option: "bulk", Message: fmt.Sprintf("%s is not between %s and %s", c.Bulk, unit.Bytes(minBulk), unit.Bytes(maxBulk))})
+	}
+	switch f := checkName([]byte(c.Index)); {
+	case c.Index == "" || f == sound:
+	case f == systemIndex:
+		list = append(list, kind.Problem{Option: "index", Message: fmt.Sprintf("%q begins with a dot: such indices belong to the engine", c.Index)})
+	default:
+		list = append(list, kind.Problem{Option: "index", Message: fmt.Sprintf("%q is not the name of one index", c.Index)})
+	}
+	return list
+}
+
+// Takes implements kind.Sink.
+func (c *Config) Takes(in kind.Form) *kind.Problem {
+	if in == kind.Records {
+		return nil
+	}
+	return &kind.Problem{Message: "it takes records, not bytes: add the transform lines, and decompress before it if the objects are compressed"}
+}
+
+// Identity implements kind.Sink.
+func (c *Config) Identity() string {
+	return fmt.Sprintf("%s/%s action=%s", c.Endpoint(), c.Index, c.Action)
+}
+
+// Build implements kind.Sink.
+func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
+	client, err := search.New(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sink{client: client, cfg: *c, limit: int(c.Bulk), maxRecord: env.MaxRecord}
+	s.requests.New = func() any { return newRequest(s.limit) }
+	if c.Index != "" {
+		s.index, err = json.Marshal(c.Index)
+	}
+	return s, err
+}
+
+// Sink is the built sink.
+type Sink struct {
+	client    *search.Client
+	cfg       Config
+	limit     int    // bytes of a request
+	index     []byte // as JSON; nil: that of the record
+	maxRecord int64
+	requests  sync.Pool
+}
+
+// Need implements pipeline.Sized: two requests, a reply and a connection.
+func (s *Sink) Need() int64 {
+	limit := int64(s.limit)
+	return 2*requestSize(limit, s.maxRecord) + replySize(limit/perRecord+1) + search.ConnectionMemory
+}
+
+// Open implements pipeline.Sink.
+func (s *Sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error) {
+	w := &writer{Sink: s, store: p.Store}
+	w.most.Store(int64(s.limit))
+	return w, nil
+}
+
+// Check says what is at the other end. It changes nothing there.
+func (s *Sink) Check(ctx context.Context) ([]string, error) {
+	e, err := s.client.Engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := []string{fmt.Sprintf("%s at %s", e, s.cfg.Endpoint())}
+	if s.cfg.Index == "" {
+		return append(list, "records are written to the index that each of them names"), nil
+	}
+	indices, err := s.client.Indices(ctx, []string{s.cfg.Index}, nil)
+	if search.NotFound(err) {
+		return append(list, fmt.Sprintf("index %s does not exist: the first record creates it", s.cfg.Index)), nil
+	}
+	if err != nil {
+		return list, err
+	}
+	for _, i := range indices {
+		list = append(list, fmt.Sprintf("index %s: exists, shards: %d", i.Name, i.Shards))
+	}
+	return list, nil
+}

@@ -1,0 +1,157 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"sluice/internal/search"
+	"sluice/internal/unit"
+	"sluice/pipeline"
+)
+
+// filterPath leaves what is read of a reply: a status for each item, so that
+// places hold.
+const filterPath = "items.*.status,items.*.error.type,items.*.error.reason"
+
+// sender delivers the requests of one lane.
+type sender struct {
+	*writer
+	query   url.Values
+	reply   *reply
+	fates   []fate // of the records of the last reply
+	again   map[uint64]struct{}
+	seed    maphash.Seed
+	line    []byte
+	heard   bool // a reply with items came once
+	refused int  // records that were refused as a whole request before it did
+}
+
+func newSender(w *writer) *sender {
+	return &sender{writer: w, query: url.Values{"filter_path": {filterPath}}, reply: newReply(),
+		again: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
+}
+
+// request delivers one request. What was found before it is sent is buried.
+func (s *sender) request(ctx context.Context, q *request) error {
+	recs := q.recs
+	if q.faults > 0 {
+		for i := range recs {
+			if f := recs[i].fault; f != sound {
+				refusal := refusals[f]
+				if err := s.bury(ctx, q, &recs[i], &refusal); err != nil {
+					return err
+				}
+			}
+		}
+		recs = q.keep(recs, func(i int) bool { return recs[i].fault == sound })
+	}
+	return s.deliver(ctx, q, recs)
+}
+
+// deliver sees to it that each of recs, which lie side by side, is applied or
+// buried.
+func (s *sender) deliver(ctx context.Context, q *request, recs []record) error {
+	tries, mistold := s.client.Retrier(), 0
+	for attempt := 1; len(recs) > 0; attempt++ {
+		err := s.post(ctx, q.bytes(recs), len(recs))
+		if err == nil {
+			recs, err = s.settle(ctx, q, recs, attempt)
+		}
+		if err == nil {
+			continue
+		}
+		if e := search.AsError(err); e != nil && (e.Status == http.StatusBadRequest || e.Status == http.StatusRequestEntityTooLarge) {
+			return s.split(ctx, q, recs, refusal(e, attempt))
+		}
+		if errors.Is(err, errReply) {
+			if mistold++; mistold > 1 {
+				return err
+			}
+			err = search.Again("wrong reply", err)
+		}
+		if err = tries.Wait(ctx, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// post sends the body of n records once, and reads the reply.
+func (s *sender) post(ctx context.Context, body []byte, n int) error {
+	resp, err := s.client.Do(ctx, search.Request{
+		Method: http.MethodPost, Path: "/_bulk", Query: s.query, Body: body, ContentType: "application/x-ndjson"})
+	if e := search.AsError(err); e != nil && (e.Status >= 500 || e.Status == http.StatusRequestTimeout) {
+		return search.Again(strconv.Itoa(e.Status), err)
+	}
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	err = s.reply.read(resp.Body)
+	if err == io.ErrUnexpectedEOF {
+		err = search.Again("cut body", err)
+	}
+	if err == nil && s.reply.items != n {
+		err = fmt.Errorf("it speaks of %d records, %d were sent: %w", s.reply.items, n, errReply)
+	}
+	if err != nil {
+		return fmt.Errorf("POST /_bulk: reply: %w", err)
+	}
+	s.heard = true
+	return nil
+}
+
+// split delivers both halves of a request that was refused as a whole, the
+// first one first. A single record that is refused is buried.
+func (s *sender) split(ctx context.Context, q *request, recs []record, why *pipeline.Refusal) error {
+	size := len(q.bytes(recs))
+	if len(recs) == 1 {
+		if s.refused++; s.refused > maxRefused && !s.heard {
+			return fmt.Errorf("POST /_bulk: nothing is accepted, not a single record alone: %w", why)
+		}
+		if why.Status == http.StatusRequestEntityTooLarge {
+			why.Reason = fmt.Sprintf("the record alone makes a request of %d bytes", size)
+		}
+		return s.bury(ctx, q, &recs[0], why)
+	}
+	if why.Status == http.StatusRequestEntityTooLarge {
+		s.shrink(ctx, size/2)
+	}
+	half := len(recs) / 2
+	if err := s.deliver(ctx, q, recs[:half]); err != nil {
+		return err
+	}
+	return s.deliver(ctx, q, recs[half:])
+}
+
+// maxRefused is how many records are buried one by one before it is taken for
+// certain that the requests are wrong, and not the records.
+const maxRefused = 20
+
+// shrink makes the requests to come smaller.
+func (s *sender) shrink(ctx context.Context, size int) {
+	if most := s.most.Load(); int64(size) < most && s.most.CompareAndSwap(most, int64(size)) {
+		pipeline.Logger(ctx).Warn("the cluster takes no requests of the size of the option bulk", "bulk", s.cfg.Bulk, "now", unit.Bytes(size))
+	}
+}
+
+// bury makes a dead letter of a record.
+func (s *sender) bury(ctx context.Context, q *request, r *record, why *pipeline.Refusal) error {
+	s.line = q.appendLine(s.line[:0], r)
+	return q.items[r.item].Bury(ctx, int64(r.number), s.line, why)
+}
+
+// refusal is what a whole request was refused with.
+func refusal(e *search.Error, attempts int) *pipeline.Refusal {
+	r := &pipeline.Refusal{Status: e.Status, Type: e.Type, Reason: e.Reason, Attempts: attempts}
+	if r.Type == "" {
+		r.Type = http.StatusText(e.Status)
+	}
+	return r
+}

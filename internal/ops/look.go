@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -64,15 +65,16 @@ func (v look) text() string {
 		}
 	}
 	c := v.Counts
-	add(v.done >= 0, strconv.Itoa(int(100*v.done))+" %")
+	counted := c.Unknown == 0 && c.Read+c.Created > 0
+	add(v.done >= 0, strconv.Itoa(int(100*v.done))+"%")
 	add(v.left >= 0, "ETA "+span(v.left))
-	add(c.Unknown == 0, count(c.Read+c.Created)+" records")
-	add(c.Unknown == 0, count(int64(v.records))+"/s")
+	add(counted, count(c.Read+c.Created)+" records")
+	add(counted, count(int64(v.records))+"/s")
 	add(true, size(max(c.BytesRead, c.BytesWritten)))
-	add(true, size(int64(v.bytes))+"/s")
+	add(!counted, size(int64(v.bytes))+"/s")
 	add(c.ObjectsRead > 0, count(c.ObjectsRead)+" objects in")
 	add(c.ObjectsWritten > 0, count(c.ObjectsWritten)+" objects out")
-	add(true, "lanes "+strconv.Itoa(v.Lanes.Open)+" open "+strconv.Itoa(v.Lanes.Ended)+"/"+strconv.Itoa(v.Lanes.Total)+" ended")
+	add(true, fmt.Sprintf("lanes %d/%d, %d open", v.Lanes.Ended, v.Lanes.Total, v.Lanes.Open))
 	add(len(v.Retries) > 0, count(sum(v.Retries))+" retries")
 	add(c.Dead > 0, count(c.Dead)+" dead")
 	return strings.Join(parts, "  ")

@@ -63,11 +63,11 @@ func Bars(ctx context.Context, c *Console, watches ...*Watch) {
 // fill draws the bar itself: how much is done, or nothing if that is unknown
 // or there is no room.
 func fill(out io.Writer, done float64, room int) error {
-	const width = 20
-	if done < 0 || room < width+2 {
+	width := min(20, room-2)
+	if done < 0 || width < 6 {
 		return nil
 	}
-	n := int(done * width)
+	n := int(done * float64(width))
 	_, err := io.WriteString(out, "["+strings.Repeat("=", n)+strings.Repeat("-", width-n)+"]")
 	return err
 }

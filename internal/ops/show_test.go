@@ -1,0 +1,262 @@
+package ops_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/internal/ops"
+)
+
+func TestTheWorstOutcomeIsThatOfAll(t *testing.T) {
+	for _, c := range []struct {
+		has  []ops.Outcome
+		want ops.Outcome
+	}{
+		{nil, ops.Complete},
+		{[]ops.Outcome{ops.Complete, ops.Partial}, ops.Partial},
+		{[]ops.Outcome{ops.Partial, ops.Stopped, ops.Complete}, ops.Stopped},
+		{[]ops.Outcome{ops.Stopped, ops.Failed, ops.Partial}, ops.Failed},
+	} {
+		rs := ops.Reports{}
+		for i, o := range c.has {
+			rs[string(rune('a'+i))] = ops.Report{Outcome: o}
+		}
+		if got := rs.Outcome(); got != c.want {
+			t.Errorf("%v: got %s, want %s", c.has, got, c.want)
+		}
+	}
+}
+
+func TestAReportFileIsReplacedWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.json")
+	for _, o := range []ops.Outcome{ops.Failed, ops.Complete} {
+		rs := ops.Reports{"p": {Outcome: o, Pass: 7, Records: ops.Records{Read: 3, Written: 3}}}
+		if err := rs.WriteFile(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Outcome   string
+		Pipelines map[string]struct {
+			Outcome string
+			Pass    int
+			Records map[string]int
+		}
+	}
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if p := got.Pipelines["p"]; got.Outcome != "complete" || p.Pass != 7 || p.Records["written"] != 3 {
+		t.Errorf("got %s", text)
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
+		t.Errorf("got %v beside the report, want nothing", entries)
+	}
+	if err := (ops.Reports{}).WriteFile(filepath.Join(path, "no")); err == nil {
+		t.Error("got no error for a place that cannot be written")
+	}
+}
+
+func TestAReportToADeviceDoesNotReplaceIt(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "null")
+	if err := os.Symlink(os.DevNull, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := (ops.Reports{}).WriteFile(link); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("got %v, %v, want the link as it was", info, err)
+	}
+}
+
+func TestTheSummaryNamesWhatToDo(t *testing.T) {
+	rs := ops.Reports{
+		"logs":  {Outcome: ops.Complete, Records: ops.Records{Read: 1234567, Written: 1234567}, Bytes: ops.Bytes{Read: 3 << 30, Written: 812 << 20}, Seconds: 10},
+		"audit": {Outcome: ops.Failed, Error: "sink: lane a: 503\nsink: lane b: 503"},
+		"old":   {Outcome: ops.Partial, Records: ops.Records{Read: 3, Written: 1, Dead: 2}},
+	}
+	var b bytes.Buffer
+	if err := rs.Summary(&b, []string{"logs", "audit", "old", "absent"}, false); err != nil {
+		t.Fatal(err)
+	}
+	want := `PIPELINE  OUTCOME   RECORDS IN        OUT  BYTES IN      OUT  OBJECTS IN  OUT  DEAD  SECONDS  RECORDS/S
+logs      complete   1,234,567  1,234,567  3.00 GiB  812 MiB           0    0     0     10.0          0
+audit     failed             0          0       0 B      0 B           0    0     0      0.0          -
+old       partial            3          1       0 B      0 B           0    0     2      0.0          -
+
+audit: failed: sink: lane a: 503
+  sink: lane b: 503
+  What was saved is safe: when the cause is gone, run again to resume.
+
+old: complete but for 2 dead letters: see dead_letters for each and its reason.
+`
+	if got := b.String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	b.Reset()
+	rs.Summary(&b, []string{"audit"}, true)
+	if got := b.String(); !strings.Contains(got, "\x1b[31mfailed \x1b[0m") {
+		t.Errorf("got %q, want a red outcome", got)
+	}
+}
+
+func TestProgressIsALineEveryTenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(&source{n: 40, expect: 40}, &sink{}, newStore())
+		var b bytes.Buffer
+		ctx, stop := context.WithCancel(t.Context())
+		var g errgroup.Group
+		g.Go(func() error { ops.Lines(ctx, ops.NewLogger(&b, true, slog.LevelInfo), w); return nil })
+		w.Pass(ctx)
+		time.Sleep(time.Minute) // nothing runs: nothing is shown
+		stop()
+		g.Wait()
+		lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+		if len(lines) < 3 || len(lines) > 4 {
+			t.Fatalf("got %d lines, want one each 10 s of 40 s:\n%s", len(lines), &b)
+		}
+		var got struct {
+			Msg, Pipeline, Eta string
+			Records            int `json:"records"`
+			Rate               int `json:"records_per_second"`
+			Percent            int
+		}
+		if err := json.Unmarshal([]byte(lines[2]), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Msg != "progress" || got.Pipeline != "p" || got.Records < 29 || got.Records > 30 || got.Percent < 72 || got.Percent > 75 || got.Eta == "" {
+			t.Errorf("got %s", lines[2])
+		}
+	})
+}
+
+func TestBarsStayBelowTheLogAndAreGoneAtTheEnd(t *testing.T) {
+	r, f, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ops.NewConsole(f, func(string) string { return "" })
+	if c.Terminal || c.Color {
+		t.Error("got a terminal, want a pipe")
+	}
+	c.Terminal = true
+	w := watch(&source{n: 2, expect: 2}, &sink{}, newStore())
+	ctx, stop := context.WithCancel(t.Context())
+	var g errgroup.Group
+	g.Go(func() error { ops.Bars(ctx, c, w); return nil })
+	g.Go(func() error {
+		defer stop()
+		w.Pass(ctx)
+		return nil
+	})
+	io.WriteString(c, "a line of the log\n")
+	g.Wait()
+	io.WriteString(c, "the end\n")
+	f.Close()
+	all, _ := io.ReadAll(r)
+	got := string(all)
+	if !strings.Contains(got, "a line of the log\n") || !strings.HasSuffix(got, "the end\n") {
+		t.Errorf("got %q, want the lines of the log and the end", got)
+	}
+	if !strings.Contains(got, "p [===") || !strings.Contains(got, "%  ETA") {
+		t.Errorf("got %q, want a bar", got)
+	}
+}
+
+func TestMetricsFollowTheWatch(t *testing.T) {
+	var w *ops.Watch
+	synctest.Test(t, func(t *testing.T) {
+		w = watch(&source{n: 3}, &sink{dead: 1}, newStore())
+		w.Pass(t.Context())
+	})
+	rec := httptest.NewRecorder()
+	ops.Handler(ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, w).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	for _, want := range []string{
+		`sluice_build_info{`, `version="v\"1"`,
+		`sluice_records_total{pipeline="p",what="written"} 2`, `sluice_records_total{pipeline="p",what="dead"} 1`,
+		`sluice_retries_total{cause="503",pipeline="p"} 3`, `sluice_lanes{pipeline="p",state="ended"} 1`,
+		`sluice_pass{pipeline="p"} 1`, `sluice_passes_total{outcome="partial",pipeline="p"} 1`, `# TYPE sluice_bytes_total counter`,
+	} {
+		if got := rec.Body.String(); !strings.Contains(got, want) && !strings.Contains(got, swap(want)) {
+			t.Errorf("got no %s in\n%s", want, got)
+		}
+	}
+}
+
+// swap puts the label pipeline first.
+func swap(line string) string {
+	name, rest, ok := strings.Cut(line, "{")
+	labels, value, _ := strings.Cut(rest, "}")
+	first, second, two := strings.Cut(labels, ",")
+	if !ok || !two {
+		return line
+	}
+	return name + "{" + second + "," + first + "}" + value
+}
+
+func TestReadinessFollowsTheState(t *testing.T) {
+	st := newStore()
+	w := watch(&source{n: 0}, &sink{}, st)
+	h := ops.Handler(ops.Build{}, w)
+	ask := func(path string) int {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+		return rec.Code
+	}
+	if got := ask("/readyz"); got != http.StatusOK {
+		t.Errorf("got %d, want ready", got)
+	}
+	st.fail(io.ErrShortWrite)
+	w.Pass(t.Context())
+	if got := ask("/readyz"); got != http.StatusServiceUnavailable {
+		t.Errorf("got %d, want unready", got)
+	}
+	if got := ask("/healthz"); got != http.StatusOK {
+		t.Errorf("got %d, want alive", got)
+	}
+}
+
+func TestServingEndsWithItsContext(t *testing.T) {
+	ln, err := ops.Listen(t.Context(), ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ip := ln.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
+		t.Errorf("got %v, want this machine only", ip)
+	}
+	if _, err := ops.Listen(t.Context(), ln.Addr().String()); err == nil || !strings.HasPrefix(err.Error(), "http: listen tcp") {
+		t.Errorf("got %v, want an error that names the port", err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var g errgroup.Group
+	g.Go(func() error { return ops.Serve(ctx, ln, ops.Handler(ops.Build{})) })
+	resp, err := http.Get("http://" + ln.Addr().String() + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	stop()
+	if err := g.Wait(); err != nil {
+		t.Errorf("got %v, want no error", err)
+	}
+}

@@ -1,0 +1,196 @@
+package test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/internal/crash"
+	"sluice/test/faultproxy"
+)
+
+// slowly is a proxy to url that takes a while for each request.
+func slowly(t *testing.T, url string, delay time.Duration) *faultproxy.Proxy {
+	p := faultproxy.New(t, url)
+	p.Add(&faultproxy.Rule{Times: -1, Delay: delay})
+	return p
+}
+
+// killed runs a pipeline and kills it with -9 at random, times times, then
+// lets it end. between is called after each kill.
+func (j *job) killed(t *testing.T, pipeline string, times int, between func(n int)) {
+	t.Helper()
+	for n := range times {
+		p := j.start(t, "run", pipeline)
+		time.Sleep(time.Duration(100+rand.IntN(500)) * time.Millisecond)
+		p.cmd.Process.Signal(syscall.SIGKILL)
+		if o := p.wait(t); o.Status >= 0 {
+			t.Fatalf("kill %d: it ended before, with %d: the job is too small for this test\n%s", n, o.Status, o.Stderr)
+		}
+		if between != nil {
+			between(n)
+		}
+	}
+	j.want(t, 0, pipeline)
+}
+
+// trimmed maps the part of each key after prefix to the object's bytes.
+func (b *bucket) trimmed(t *testing.T, prefix string) map[string]string {
+	all := map[string]string{}
+	for k, v := range b.objects(t, prefix) {
+		all[strings.TrimPrefix(k, prefix)] = v
+	}
+	return all
+}
+
+const rolled = `"{index}/{lane}-{sequence}.json.gz"`
+
+// TestTwentyKillsLeaveTheSameObjects: while the point in time lives, objects
+// are those of an undisturbed run, key for key and byte for byte.
+func TestTwentyKillsLeaveTheSameObjects(t *testing.T) {
+	c, b := openSearch(t), newBucket(t)
+	index := unique(t)
+	c.index(t, index, 2, "")
+	c.put(t, index, generated(30000, 700))
+	sink := func(prefix string) string {
+		return b.stage(b.store.Endpoint, "key: "+strings.Replace(rolled, `"`, `"`+prefix, 1), "roll: {bytes: 100KiB}")
+	}
+	calm := newJob(t, pipelines(dump("dump", searchStage(c.url, index), sink("calm/"))))
+	calm.want(t, 0, "dump")
+	slow := slowly(t, c.url, 100*time.Millisecond)
+	wild := newJob(t, pipelines(dump("dump", searchStage(slow.URL, index, "page: 512KiB"), sink("wild/"))))
+	wild.killed(t, "dump", 20, nil)
+	got, want := b.trimmed(t, "wild/"), b.trimmed(t, "calm/")
+	if len(want) < 4 || !maps.Equal(got, want) {
+		t.Fatalf("objects differ: %v, want %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	}
+	same(t, "objects", parse(t, b.lines(t, "wild/")), c.documents(t, index))
+	if u := b.uploads(t); len(u) > 0 {
+		t.Errorf("uploads are left: %v", u)
+	}
+}
+
+// TestKillsAndALostContextLeaveTheSameDocuments: the lane starts over, and no
+// object of its first walk is left.
+func TestKillsAndALostContextLeaveTheSameDocuments(t *testing.T) {
+	for _, read := range []string{"pit", "scroll"} {
+		t.Run(read, func(t *testing.T) {
+			c, b := openSearch(t), newBucket(t)
+			index := unique(t)
+			c.index(t, index, 2, "")
+			c.put(t, index, generated(12000, 700))
+			slow := slowly(t, c.url, 60*time.Millisecond)
+			j := newJob(t, pipelines(dump("dump", searchStage(slow.URL, index, "page: 512KiB", "read: "+read),
+				b.stage(b.store.Endpoint, "key: "+rolled, "roll: {bytes: 50KiB}"))))
+			j.killed(t, "dump", 6, func(n int) {
+				if n == 3 {
+					slow.Clear()
+					slow.Add(&faultproxy.Rule{Method: "POST", Path: "/_search", Status: 404, Body: `{"error":{"root_cause":[{"type":"search_context_missing_exception",` +
+						`"reason":"No search context found for id [7]"}],"type":"search_phase_execution_exception","reason":"all shards failed","phase":"query","grouped":true},"status":404}`})
+					slow.Add(&faultproxy.Rule{Times: -1, Delay: 60 * time.Millisecond})
+				}
+			})
+			same(t, "objects", parse(t, b.lines(t, "")), c.documents(t, index))
+		})
+	}
+}
+
+// TestTwentyKillsLoadEachDocumentOnce kills the return path.
+func TestTwentyKillsLoadEachDocumentOnce(t *testing.T) {
+	c, b := openSearch(t), newBucket(t)
+	from, to := unique(t)+"-from", unique(t)+"-to"
+	c.index(t, from, 1, "")
+	c.put(t, from, generated(30000, 700))
+	c.index(t, to, 2, "")
+	slow := slowly(t, c.url, 120*time.Millisecond)
+	j := newJob(t, pipelines(
+		dump("dump", searchStage(c.url, from), b.stage(b.store.Endpoint, "key: "+rolled, "roll: {bytes: 400KiB}")),
+		load("load", b.stage(b.store.Endpoint), searchStage(slow.URL, to, "bulk: 300KiB"), "lanes: 2"),
+	))
+	j.want(t, 0, "dump")
+	j.killed(t, "load", 20, nil)
+	same(t, "index", c.documents(t, to), c.documents(t, from))
+}
+
+// TestACrashAtEveryPointChangesNothing kills at each registered point, and
+// fails if one is never reached.
+func TestACrashAtEveryPointChangesNothing(t *testing.T) {
+	c, b := openSearch(t), newBucket(t)
+	index := unique(t)
+	c.index(t, index, 2, "")
+	docs := generated(4000, 700)
+	c.put(t, index, docs)
+	want := c.documents(t, index)
+
+	for _, point := range crash.Points {
+		for _, hit := range []int{1, 2} {
+			t.Run(fmt.Sprint(point, ":", hit), func(t *testing.T) {
+				prefix := fmt.Sprintf("%s-%d/", point, hit)
+				to := fmt.Sprintf("%s-%s-%d", index, point, hit)
+				c.index(t, to, 2, `{"dynamic":false,"properties":{"n":{"type":"short","coerce":false}}}`) // 32,768 is refused
+				if point == crash.AfterDeadLetter || point == crash.AfterBulkReply {
+					b.put(t, prefix+"bad.ndjson", []byte(`{"_index":"x","_id":"bad","_source":{"n":99999}}`+"\n"))
+				}
+				if point == crash.AfterDeadLetter && hit > 1 {
+					t.Skip("one dead letter makes one sync")
+				}
+				roll := "roll: {bytes: 20KiB}"
+				if point == crash.AfterCut {
+					roll = "roll: {bytes: 1GiB, every: 10ms}"
+				}
+				slow := slowly(t, c.url, 20*time.Millisecond)
+				j := newJob(t, pipelines(
+					dump("dump", searchStage(slow.URL, index, "page: 128KiB"), b.stage(b.store.Endpoint, fmt.Sprintf(`key: "%s{index}/{lane}-{sequence}.gz"`, prefix), roll)),
+					load("load", b.stage(b.store.Endpoint, "prefix: "+prefix), searchStage(c.url, to, "bulk: 1MiB"), "dead_letters: {file: {path: ./dead}}"),
+					entry("files", b.stage(b.store.Endpoint, "prefix: "+prefix), "[]", stage("file", "path: ./files")),
+				))
+				killed := false
+				for _, p := range []string{"dump", "load", "files"} {
+					j.env = []string{fmt.Sprintf("SLUICE_CRASH=%s:%d", point, hit)}
+					o := j.run(t, p)
+					j.env = nil
+					if o.Status < 0 {
+						killed = true
+						o = j.run(t, p)
+					}
+					if o.Status != 0 && o.Status != 3 {
+						t.Fatalf("%s: exit status %d\n%s", p, o.Status, o.Stderr)
+					}
+				}
+				if !killed {
+					t.Fatalf("%s was not reached %d times", point, hit)
+				}
+				if point == crash.AfterDeadLetter || point == crash.AfterBulkReply {
+					b.delete(t, prefix+"bad.ndjson")
+				}
+				same(t, "objects", parse(t, b.lines(t, prefix)), want)
+				same(t, "index", c.documents(t, to), want)
+			})
+		}
+	}
+}
+
+// TestAStoppedRunIsResumed: SIGTERM under load ends within the grace with 4.
+func TestAStoppedRunIsResumed(t *testing.T) {
+	c, b := openSearch(t), newBucket(t)
+	index := unique(t)
+	c.index(t, index, 2, "")
+	c.put(t, index, generated(20000, 700))
+	slow := slowly(t, c.url, 100*time.Millisecond)
+	j := newJob(t, pipelines(dump("dump", searchStage(slow.URL, index, "page: 256KiB"), b.stage(b.store.Endpoint, "key: "+rolled, "roll: {bytes: 1MiB}"))))
+	p := j.start(t, "run", "dump")
+	time.Sleep(1200 * time.Millisecond)
+	stopped := time.Now()
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	o := p.wait(t)
+	if took := time.Since(stopped); o.Status != 4 || took > 10*time.Second || o.Reports["dump"].Outcome != "stopped" {
+		t.Fatalf("exit status %d after %v, %+v\n%s", o.Status, took, o.Reports, o.Stderr)
+	}
+	j.want(t, 0, "dump")
+	same(t, "objects", parse(t, b.lines(t, "")), c.documents(t, index))
+}

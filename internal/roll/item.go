@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"sluice/internal/crash"
@@ -18,7 +19,7 @@ func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in
 		return w.rolled(ctx, lane, state, in)
 	}
 	buf := make([]byte, copyBuffer)
-	for {
+	for last := ""; ; {
 		it, ok, err := pipeline.Receive(ctx, in)
 		if err != nil {
 			return err
@@ -26,6 +27,10 @@ func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in
 		if !ok {
 			return w.sweep(ctx, lane, "", 0)
 		}
+		if _, block := it.Body.(*pipeline.Block); block || it.Key == last {
+			return fmt.Errorf("%s: several items share this key: add {sequence} to the key of objects", it.Key)
+		}
+		last = it.Key
 		if err := w.item(ctx, lane, it, buf); err != nil {
 			return err
 		}
@@ -36,9 +41,6 @@ func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in
 func (w *Writer) item(ctx context.Context, lane pipeline.Lane, it *pipeline.Item, buf []byte) error {
 	if it.Delete {
 		return fmt.Errorf("%s: deletes are not supported by this sink", it.Key)
-	}
-	if _, block := it.Body.(*pipeline.Block); block {
-		return fmt.Errorf("%s: records come in blocks, which share a key: add {sequence} to the key", it.Key)
 	}
 	key, err := w.key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key})
 	if err != nil {
@@ -63,7 +65,7 @@ func (w *Writer) object(ctx context.Context, key string, owner Owner, it *pipeli
 	if err != nil {
 		return 0, err
 	}
-	it.Size, err = copyBody(ctx, o, it, buf)
+	it.Size, err = Copy(ctx, o, it, buf)
 	if err == nil {
 		err = o.Commit(ctx)
 	}
@@ -74,17 +76,10 @@ func (w *Writer) object(ctx context.Context, key string, owner Owner, it *pipeli
 	return 1, nil
 }
 
-// copyBody writes the body of an item to dst, and compares its length with
-// what the item says.
-func copyBody(ctx context.Context, dst io.Writer, it *pipeline.Item, buf []byte) (n int64, err error) {
-	src, err := it.Body.Open(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", it.Key, err)
-	}
-	n, err = io.CopyBuffer(struct{ io.Writer }{dst}, src, buf)
-	if cerr := src.Close(); err == nil {
-		err = cerr
-	}
+// Copy writes the body of an item to dst, through buf, and compares its length
+// with what the item says. n counts what dst took. Errors name the item.
+func Copy(ctx context.Context, dst io.Writer, it *pipeline.Item, buf []byte) (n int64, err error) {
+	n, err = copyBody(ctx, dst, it, buf)
 	switch {
 	case err != nil:
 	case it.Size >= 0 && n < it.Size:
@@ -92,10 +87,22 @@ func copyBody(ctx context.Context, dst io.Writer, it *pipeline.Item, buf []byte)
 	case it.Size >= 0 && n > it.Size:
 		err = fmt.Errorf("%d bytes, more than the %d expected", n, it.Size)
 	}
-	if err != nil {
-		return n, fmt.Errorf("%s: %w", it.Key, err)
+	if err != nil && !strings.Contains(err.Error(), it.Key) {
+		err = fmt.Errorf("%s: %w", it.Key, err)
 	}
-	return n, nil
+	return n, err
+}
+
+func copyBody(ctx context.Context, dst io.Writer, it *pipeline.Item, buf []byte) (int64, error) {
+	src, err := it.Body.Open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.CopyBuffer(struct{ io.Writer }{dst}, src, buf)
+	if cerr := src.Close(); err == nil {
+		err = cerr
+	}
+	return n, err
 }
 
 // abort ends an object that is not to be, also when the run is over.

@@ -135,7 +135,7 @@ func (l *lane) begin(it *pipeline.Item) (err error) {
 // copy writes the body to the object.
 func (l *lane) copy(ctx context.Context, it *pipeline.Item) error {
 	w := &lazy{ctx: ctx, lane: l, it: it}
-	n, err := copyBody(ctx, w, it, l.buf)
+	n, err := Copy(ctx, w, it, l.buf)
 	switch {
 	case err == nil:
 		it.Size = n

@@ -1,0 +1,112 @@
+// Package file is a sink that writes files below a directory.
+//
+// A file is written under another name in the folder .sluice of the directory,
+// synced, and renamed. So a file that can be seen is whole; and when its items
+// are done, it, its name and the directories above it are durable. What a run
+// that was killed left in .sluice, the next run removes; files that another
+// process still writes are locked and stay.
+//
+// Who made a file is kept in the state, from before the rename: only such a
+// file is replaced (see the option overwrite).
+package file
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sluice/internal/keys"
+	"sluice/internal/kind"
+	"sluice/internal/roll"
+	"sluice/pipeline"
+)
+
+// Config is the options of the sink.
+type Config struct {
+	Path      string       `yaml:"path" required:"true" doc:"Directory below which the files are; it is made if there is none."`
+	Key       string       `yaml:"key" default:"{key}" doc:"Path of a file in it, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext}. With {sequence} a file holds many items, without it one."`
+	Roll      roll.Options `yaml:"roll" doc:"When a file of many items ends."`
+	Overwrite string       `yaml:"overwrite" default:"own" enum:"own|never|always" doc:"Which files may be replaced: those this pipeline made of the same, none from before this pass, or any."`
+}
+
+var _ kind.Sink = (*Config)(nil)
+
+// Problems implements [kind.Sink].
+func (c *Config) Problems(env kind.Env) []kind.Problem {
+	var all []kind.Problem
+	if c.Path == "" {
+		all = append(all, kind.Problem{Option: "path", Message: "name the directory"})
+	}
+	t, err := keys.Parse(c.Key, keys.Files)
+	if err != nil {
+		return append(all, kind.Problem{Option: "key", Message: err.Error()})
+	}
+	if first, _, _ := strings.Cut(c.Key, "/"); first == work {
+		all = append(all, kind.Problem{Option: "key", Message: work + " is where files are written before they get their names: choose another"})
+	}
+	return append(append(all, t.Problems(env)...), c.Roll.Problems(t)...)
+}
+
+// Takes implements [kind.Sink].
+func (c *Config) Takes(in kind.Form) *kind.Problem {
+	if t, err := keys.Parse(c.Key, keys.Files); in == kind.Records && err == nil && !t.Rolled() {
+		return &kind.Problem{Option: "key", Message: "records come in blocks, which are no files of their own: add {sequence}, as in {lane}-{sequence}.json"}
+	}
+	return nil
+}
+
+// Identity implements [kind.Sink].
+func (c *Config) Identity() string {
+	id := "file " + filepath.Join(absolute(c.Path), c.Key)
+	if t, err := keys.Parse(c.Key, keys.Files); err == nil && t.Rolled() {
+		id += fmt.Sprintf(", up to %s or %d records each", c.Roll.Bytes, c.Roll.Records)
+	}
+	return id
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// Build implements [kind.Sink].
+func (c *Config) Build(kind.Env) (pipeline.Sink, error) {
+	t, err := keys.Parse(c.Key, keys.Files)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	return &sink{Config: *c, key: t, open: func() (disk, error) { return openDisk(absolute(c.Path)) }}, nil
+}
+
+// openDisk opens the directory, and makes it if there is none.
+func openDisk(path string) (disk, error) {
+	made, err := makeAll(path)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range made {
+		if err := syncDir(os.Open(filepath.Dir(dir))); err != nil {
+			root.Close()
+			return nil, err
+		}
+	}
+	return rootDisk{root}, nil
+}
+
+// makeAll makes a directory and those above it, and returns those it made.
+func makeAll(path string) (made []string, err error) {
+	for dir := path; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); err == nil {
+			break
+		}
+		made = append(made, dir)
+	}
+	return made, os.MkdirAll(path, 0o777)
+}

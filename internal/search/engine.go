@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 )
 
 // Engine is what a cluster says it is. Clusters lie about it, and proxies hide
@@ -69,7 +70,7 @@ func (c *Client) root(ctx context.Context) (Engine, error) {
 			BuildFlavor  string `json:"build_flavor"`
 		}
 	}
-	header, err := c.read(ctx, "/", &reply)
+	header, err := c.read(ctx, Request{Path: "/"}, &reply)
 	if err != nil || reply.Version.Number == "" {
 		return Engine{}, err
 	}
@@ -92,7 +93,9 @@ func (c *Client) local(ctx context.Context) (Engine, error) {
 			BuildFlavor string `json:"build_flavor"`
 		}
 	}
-	header, err := c.read(ctx, "/_nodes/_local", &reply)
+	header, err := c.read(ctx, Request{
+		Path: "/_nodes/_local", Query: url.Values{"filter_path": {"nodes.*.version,nodes.*.build_flavor"}},
+	}, &reply)
 	if err != nil {
 		return Engine{}, err
 	}
@@ -121,18 +124,18 @@ func product(h http.Header) (distribution, version string) {
 }
 
 // read is CallOnce for a GET that wants the headers too.
-func (c *Client) read(ctx context.Context, path string, into any) (http.Header, error) {
-	resp, err := c.Do(ctx, Request{Path: path})
+func (c *Client) read(ctx context.Context, r Request, into any) (http.Header, error) {
+	resp, err := c.Do(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, fmt.Errorf("GET %s: %w", path, err)
+		return nil, fmt.Errorf("GET %s: %w", r.Path, err)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return nil, fmt.Errorf("GET %s: this is no search cluster: %w", path, err)
+		return nil, fmt.Errorf("GET %s: this is no search cluster: %w", r.Path, err)
 	}
 	return resp.Header, nil
 }

@@ -3,7 +3,6 @@ package search
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -23,13 +22,13 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprint(&b, e.Status)
-	for _, text := range []string{e.Type, e.Reason} {
-		if text != "" {
-			b.WriteString(map[bool]string{true: " ", false: ": "}[text == e.Type] + text)
-		}
-	}
-	if e.Type == "" && e.Reason == "" {
+	b.WriteString(strconv.Itoa(e.Status))
+	switch {
+	case e.Type != "":
+		b.WriteString(" " + e.Type + ": " + e.Reason)
+	case e.Reason != "":
+		b.WriteString(": " + e.Reason)
+	default:
 		b.WriteString(" " + http.StatusText(e.Status))
 	}
 	for _, c := range e.Causes {

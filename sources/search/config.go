@@ -1,0 +1,94 @@
+package search
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/internal/kind"
+	cluster "sluice/internal/search"
+	"sluice/internal/unit"
+	"sluice/pipeline"
+)
+
+// Config is the options of the source. The kinds opensearch and elasticsearch
+// are the same.
+type Config struct {
+	cluster.Config
+	Index     []string      `yaml:"index" required:"true" doc:"What to read, a name, wildcard, alias or data stream, or a list of them; a wildcard leaves out hidden indices."`
+	Exclude   []string      `yaml:"exclude" doc:"Indices to leave out, names or wildcards."`
+	Query     string        `yaml:"query" doc:"Which documents, as the JSON of a query; default: all."`
+	Read      string        `yaml:"read" default:"auto" enum:"auto|pit|scroll" doc:"By points in time, which survive failures, or by scrolls; auto: by points in time where the engine has them."`
+	Page      unit.Bytes    `yaml:"page" default:"8MiB" min:"64KiB" max:"64MiB" doc:"About how much one reply of the cluster holds; it is never held in memory here."`
+	KeepAlive unit.Duration `yaml:"keep_alive" default:"5m" min:"1s" max:"24h" doc:"How long the cluster keeps a point in time or scroll after its last use: at least as long as Sluice may be down, to go on where it was."`
+}
+
+// Problems implements [kind.Source].
+func (c *Config) Problems(kind.Env) []kind.Problem {
+	list := c.Config.Problems()
+	add := func(option, message string) { list = append(list, kind.Problem{Option: option, Message: message}) }
+	if strings.Trim(strings.Join(c.Index, ","), ", ") == "" {
+		add("index", "there is none; write a name or a wildcard, as logs-*")
+	}
+	for _, i := range c.Index {
+		if strings.HasPrefix(i, "-") || strings.Contains(i, ",-") {
+			add("index", fmt.Sprintf("%q: what to leave out belongs into exclude", i))
+		}
+	}
+	if _, err := c.query(); err != nil {
+		add("query", fmt.Sprintf("this is not the JSON of a query: %v; write one as '{\"term\": {\"level\": \"error\"}}'", err))
+	}
+	return list
+}
+
+// query gives the query in its shortest form.
+func (c *Config) query() (string, error) {
+	if c.Query == "" {
+		return `{"match_all":{}}`, nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(c.Query), &object); err != nil {
+		return "", err
+	}
+	if len(object) != 1 {
+		return "", fmt.Errorf("it has %d members, want the one that names the kind of query", len(object))
+	}
+	var b bytes.Buffer
+	err := json.Compact(&b, []byte(c.Query))
+	return b.String(), err
+}
+
+// Gives implements [kind.Source].
+func (c *Config) Gives() kind.Form { return kind.Records }
+
+// Identity implements [kind.Source].
+func (c *Config) Identity() string {
+	id := c.Endpoint() + " index " + strings.Join(c.Index, ",")
+	if len(c.Exclude) > 0 {
+		id += " without " + strings.Join(c.Exclude, ",")
+	}
+	if c.Query != "" {
+		query, _ := c.query()
+		id += " query " + query
+	}
+	return id
+}
+
+// Build implements [kind.Source].
+func (c *Config) Build(env kind.Env) (pipeline.Source, error) { return c.source(env) }
+
+func (c *Config) source(env kind.Env) (*Source, error) {
+	query, err := c.query()
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	sum := sha256.Sum256([]byte(query))
+	return &Source{
+		config: *c, query: query, digest: hex.EncodeToString(sum[:8]), keepAlive: time.Duration(c.KeepAlive),
+		blocks: max(3, env.Workers+2), maxRecord: env.MaxRecord,
+	}, nil
+}

@@ -1,0 +1,268 @@
+package search
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"sluice/internal/crash"
+	cluster "sluice/internal/search"
+	"sluice/pipeline"
+)
+
+// way is how a shard is read. A point in time has the path at which it is
+// opened and closed.
+type way string
+
+const (
+	pit        way = "_search/point_in_time"
+	elasticPIT way = "_pit"
+	scroll     way = "_search/scroll"
+)
+
+// name is for people.
+func (w way) name() string {
+	if w == scroll {
+		return "scrolls"
+	}
+	return "points in time"
+}
+
+// bucket holds the contexts of lanes, by name of the lane.
+const bucket = "source.contexts"
+
+// saved is a context, a point in time or a scroll, as the store knows it. It is
+// the one of a lane while Pass, ID and Start are those of the lane: what was
+// read before was read from it, whether or not a position says so.
+type saved struct {
+	Pass     int64
+	ID       string // of the lane
+	Start    int    // of the lane
+	Way      way
+	Context  string // its name at the cluster
+	Total    int64  // records in it
+	Complete bool   // it was read to its end, and gave as many
+	Lost     bool   // it gave another number of records than it holds
+}
+
+// put makes c known before its first page, and when it changes.
+func (r *reader) put(lane pipeline.Lane, c saved) error {
+	text, err := json.Marshal(c)
+	if err == nil {
+		err = r.pass.Store.Put(pipeline.Row{Bucket: bucket, Key: lane.Name, Value: text})
+	}
+	if err != nil {
+		return fmt.Errorf("state: context: %w", err)
+	}
+	return nil
+}
+
+// known gives the context of the lane, if there is one.
+func (r *reader) known(lane pipeline.Lane) (c saved, ok bool, err error) {
+	text, err := r.pass.Store.Get(bucket, lane.Name)
+	if err == nil && text != nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil {
+		return c, false, fmt.Errorf("state: context: %w", err)
+	}
+	return c, text != nil && c.Pass == r.pass.Number && c.ID == lane.ID && c.Start == lane.Start, nil
+}
+
+// forget ends the contexts that other passes have left.
+func (r *reader) forget(ctx context.Context) error {
+	var rows []pipeline.Row
+	var left []saved
+	err := r.pass.Store.Range(bucket, "", func(key string, value []byte) error {
+		var c saved
+		if json.Unmarshal(value, &c) == nil && !c.Complete {
+			left = append(left, c)
+		}
+		rows = append(rows, pipeline.Row{Bucket: bucket, Key: key})
+		return nil
+	})
+	for _, c := range left {
+		r.end(ctx, c)
+	}
+	if err == nil && len(rows) > 0 {
+		err = r.pass.Store.Put(rows...)
+	}
+	if err != nil {
+		return fmt.Errorf("state: contexts: %w", err)
+	}
+	return nil
+}
+
+// end closes a context at the cluster. If that fails, the cluster closes it
+// after keep_alive.
+func (r *reader) end(ctx context.Context, c saved) {
+	if c.Context == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	body := map[way]any{
+		pit:        map[string][]string{"pit_id": {c.Context}},
+		elasticPIT: map[string]string{"id": c.Context},
+		scroll:     map[string][]string{"scroll_id": {c.Context}},
+	}[c.Way]
+	text, err := json.Marshal(body)
+	if err == nil {
+		err = r.client.CallOnce(ctx, cluster.Request{Method: http.MethodDelete, Path: "/" + string(c.Way), Body: text}, nil)
+	}
+	if err != nil && !cluster.NotFound(err) {
+		pipeline.Logger(ctx).Debug("a context was not closed", "error", err)
+	}
+}
+
+// opened is the reply to opening a point in time. Some versions of
+// Elasticsearch say nothing of shards.
+type opened struct {
+	PIT    string `json:"pit_id"`
+	ID     string `json:"id"`
+	Shards *struct{ Total, Successful, Failed int }
+}
+
+// id gives its name, whatever the engine calls it.
+func (o *opened) id() string {
+	if o.PIT != "" {
+		return o.PIT
+	}
+	return o.ID
+}
+
+// opening is the request for a point in time of one shard.
+func (r *reader) opening(w way, s spec) cluster.Request {
+	q := url.Values{"keep_alive": {r.alive()}, "preference": {shards(s.Shard)}}
+	if w == pit {
+		q.Set("allow_partial_pit_creation", "false")
+	}
+	return cluster.Request{Method: http.MethodPost, Path: cluster.Path(s.Index) + "/" + string(w), Query: q}
+}
+
+func (r *reader) alive() string {
+	return strconv.FormatInt(r.keepAlive.Milliseconds(), 10) + "ms"
+}
+
+// open opens a context for the lane and makes it known. A scroll is opened by
+// its first page.
+func (l *lane) open(ctx context.Context) error {
+	l.context = saved{Pass: l.pass.Number, ID: l.ID, Start: l.Start, Way: l.spec.Way}
+	if l.spec.Way == scroll {
+		return l.sample(ctx)
+	}
+	err := l.client.Retry(ctx, func() error { return l.tryOpen(ctx) })
+	if err != nil {
+		return fmt.Errorf("open a point in time: %w", l.vanished(err))
+	}
+	return l.opened(ctx)
+}
+
+func (l *lane) tryOpen(ctx context.Context) error {
+	var reply opened
+	if err := l.client.CallOnce(ctx, l.opening(l.spec.Way, l.spec), &reply); err != nil {
+		return again(err)
+	}
+	l.context.Context = reply.id()
+	if s := reply.Shards; s != nil && (s.Total != 1 || s.Successful != 1 || s.Failed != 0) {
+		l.end(ctx, l.context)
+		return cluster.Again("shard missing", fmt.Errorf("_shards: %d of %d answered, want the one that was asked", s.Successful, s.Total))
+	}
+	total, err := l.ping(ctx, true)
+	if err != nil {
+		l.end(ctx, l.context)
+		return again(err)
+	}
+	l.context.Total = total
+	return nil
+}
+
+// opened makes sure that the new context is one of the index that was planned,
+// and puts it into the store. Only then is anything read from it.
+func (l *lane) opened(ctx context.Context) error {
+	list, err := l.client.Indices(ctx, []string{l.spec.Index}, nil)
+	if err == nil && (len(list) != 1 || list[0].UUID != l.spec.UUID) {
+		err = fmt.Errorf("the index was deleted and created again since this pass was planned; %s", remedy)
+	}
+	if err == nil {
+		err = l.put(l.Lane, l.context)
+	}
+	if err != nil {
+		l.end(ctx, l.context)
+		return l.vanished(err)
+	}
+	crash.Point(crash.AfterContext)
+	l.asked = time.Now()
+	return nil
+}
+
+const remedy = "forget the pass with `sluice checkpoint reset` and run again"
+
+// vanished says what to do if the index is no longer there.
+func (l *lane) vanished(err error) error {
+	if a := cluster.AsError(err); a != nil && a.Has("index_not_found_exception") {
+		return fmt.Errorf("the index was deleted since this pass was planned; %s: %w", remedy, err)
+	}
+	return err
+}
+
+// gone says whether err means that the cluster no longer has the context.
+func gone(err error) bool {
+	a := cluster.AsError(err)
+	return a != nil && (a.Has("search_context_missing_exception") ||
+		a.Has("index_not_found_exception") ||
+		a.Has("no node found for id")) // it lived in the memory of a node that left
+}
+
+// again says of an error of the server's own that the request may be repeated.
+func again(err error) error {
+	if a := cluster.AsError(err); a != nil && a.Status == http.StatusInternalServerError {
+		return cluster.Again("500", err)
+	}
+	return err
+}
+
+// ping uses the point in time, so that it stays, and may count what it holds.
+func (l *lane) ping(ctx context.Context, count bool) (int64, error) {
+	l.asked = time.Now()
+	var reply counted
+	err := l.client.CallOnce(ctx, cluster.Request{
+		Path:  "/_search",
+		Query: url.Values{"allow_partial_search_results": {"false"}},
+		Body:  fmt.Appendf(nil, `{"size":0,"track_total_hits":%t,"query":%s,"pit":{"id":%q,"keep_alive":%q}}`, count, l.query, l.context.Context, l.alive()),
+	}, &reply)
+	if err != nil || !count {
+		return 0, err
+	}
+	return reply.total()
+}
+
+// startOver ends a lane whose position no longer holds. The frame lets only
+// those start over that have moved; where nothing says so, what was read may
+// have been delivered nevertheless, and an item with nothing in it says it.
+func (l *lane) startOver(ctx context.Context, why error) error {
+	l.end(ctx, l.context)
+	l.mu.Lock()
+	l.over[l.Name]++
+	n := l.over[l.Name]
+	l.mu.Unlock()
+	if n > maxOver {
+		return fmt.Errorf("started over %d times, and again: %w; a longer keep_alive may help", maxOver, why)
+	}
+	if err := pipeline.Send(ctx, l.out, &pipeline.Item{}); err != nil {
+		return err
+	}
+	pipeline.Logger(ctx).Warn("reading again from the beginning", "reason", why)
+	return fmt.Errorf("%w: %w", pipeline.ErrStartOver, why)
+}
+
+// maxOver is how often a lane starts over in one run.
+const maxOver = 5
+
+// errForgotten is why a position does not hold of which no context is known.
+var errForgotten = errors.New("the context it belongs to is not known")

@@ -1,0 +1,207 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	cluster "sluice/internal/search"
+	"sluice/pipeline"
+)
+
+// place is a place in a context.
+type place struct {
+	count int64  // records before it
+	after []byte // the JSON of the last one's sort values; none in a scroll
+}
+
+// position makes a position of the place.
+func (p place) position() pipeline.Position {
+	return pipeline.Position{Token: strconv.FormatInt(p.count, 10) + " " + string(p.after)}
+}
+
+// parse reads what position wrote.
+func parse(pos pipeline.Position) (p place, err error) {
+	if pos == (pipeline.Position{}) {
+		return p, nil
+	}
+	count, after, _ := strings.Cut(pos.Token, " ")
+	if p.count, err = strconv.ParseInt(count, 10, 64); err != nil {
+		return p, fmt.Errorf("position %q: %w", pos.Token, err)
+	}
+	p.after = []byte(after)
+	return p, nil
+}
+
+// lane is one shard being read.
+type lane struct {
+	*reader
+	pipeline.Lane
+	spec    spec
+	out     chan<- *pipeline.Item
+	context saved
+	asked   time.Time // when the context was last used
+	split   *splitter
+	pages   pager
+	at      place // what was read up to
+
+	quota   *pipeline.Quota
+	block   *pipeline.Block // nil: none begun
+	records int64           // in block
+	from    place           // where it begins
+	meta    *pipeline.Meta
+}
+
+// Read implements [pipeline.Reader].
+func (r *reader) Read(ctx context.Context, pl pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
+	at, err := parse(from)
+	if err != nil {
+		return err
+	}
+	s, err := specOf(pl)
+	if err != nil {
+		return err
+	}
+	if r.config.Read == "scroll" {
+		s.Way = scroll
+	}
+	l := &lane{
+		reader: r, Lane: pl, spec: s, out: out, split: newSplitter(r.maxRecord), pages: newPager(int64(r.config.Page), s.Window),
+		at: at, from: at, quota: pipeline.NewQuota(r.blocks), meta: &pipeline.Meta{Index: s.Index},
+	}
+	if err := l.run(ctx); err != nil {
+		return fmt.Errorf("index %s, shard %d: %w", s.Index, s.Shard, err)
+	}
+	return nil
+}
+
+// run finds the context from which the lane reads, and reads it.
+func (l *lane) run(ctx context.Context) error {
+	c, ok, err := l.known(l.Lane)
+	if err != nil {
+		return err
+	}
+	l.context, l.asked = c, time.Now()
+	switch {
+	case ok && c.Complete && l.at.count == c.Total:
+		l.done()
+		return nil
+	case ok && c.Lost:
+		return l.startOver(ctx, errors.New("it gave another number of records than it holds"))
+	case ok && (c.Way == scroll || l.spec.Way == scroll):
+		return l.startOver(ctx, errors.New("a scroll cannot be gone on with"))
+	case !ok && l.at.count > 0:
+		return l.startOver(ctx, errForgotten)
+	case !ok:
+		if err := l.open(ctx); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		if l.block != nil {
+			l.block.Release() // nobody has got it
+		}
+	}()
+	return l.readAll(ctx)
+}
+
+// done keeps the context until all that it gave is durable.
+func (l *lane) done() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.read[l.Name] = l.context
+}
+
+// readAll reads page after page, from a point in time again if need be.
+func (l *lane) readAll(ctx context.Context) error {
+	tries := l.client.Retrier()
+	for {
+		before := l.at.count
+		hits, err := l.page(ctx)
+		if err == nil && hits == 0 {
+			return l.finish(ctx)
+		}
+		if err == nil {
+			l.pages.adapt(hits, l.split.bytes)
+			tries.Reset()
+			continue
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if l.context.Way == scroll && l.context.Context != "" {
+			l.end(ctx, l.context)
+			return fmt.Errorf("scroll page after record %d of %d: %w (a scroll's page is never asked for twice; the next run reads this shard from its beginning)", l.at.count, l.context.Total, err)
+		}
+		if gone(err) && l.context.Context != "" {
+			return l.startOver(ctx, err)
+		}
+		if l.at.count > before {
+			tries.Reset()
+		}
+		l.pages.overloaded(err)
+		if err = tries.Wait(ctx, again(err)); err != nil {
+			return fmt.Errorf("page after record %d of %d: %w", l.at.count, l.context.Total, l.vanished(err))
+		}
+	}
+}
+
+// finish ends a lane whose context had nothing more to give.
+func (l *lane) finish(ctx context.Context) error {
+	if l.at.count != l.context.Total {
+		l.context.Lost = true
+		if err := l.put(l.Lane, l.context); err != nil {
+			return err
+		}
+		return fmt.Errorf("its snapshot holds %d records, but gave %d; the next run reads the shard again", l.context.Total, l.at.count)
+	}
+	if l.block != nil {
+		if err := l.give(ctx, l.item()); err != nil {
+			return err
+		}
+	}
+	l.context.Complete = true
+	if err := l.put(l.Lane, l.context); err != nil {
+		return err
+	}
+	if l.context.Way == scroll || l.context.Total == 0 { // nothing will be read from it again
+		l.end(ctx, l.context)
+		return nil
+	}
+	l.done()
+	return nil
+}
+
+// pager says how many hits a page is to have: about as many as make up its
+// size in bytes, and fewer while the cluster cannot take it.
+type pager struct {
+	hits   int
+	window int
+	target int64   // bytes
+	growth float64 // from one page to the next, at most
+}
+
+const firstPage = 500
+
+func newPager(target int64, window int) pager {
+	return pager{hits: min(firstPage, max(1, window)), window: max(1, window), target: target, growth: 4}
+}
+
+// adapt follows a page that went well.
+func (p *pager) adapt(hits int, bytes int64) {
+	fit := int(p.target / max(1, bytes/int64(hits)))
+	grown := int(float64(p.hits)*p.growth) + 1
+	p.hits = max(1, min(fit, grown, p.window))
+}
+
+// overloaded halves pages if that is what the cluster complains about.
+func (p *pager) overloaded(err error) {
+	if a := cluster.AsError(err); a != nil && (a.Status == http.StatusTooManyRequests || a.Has("circuit_breaking_exception")) {
+		p.hits = max(1, p.hits/2)
+		p.growth = 1.1
+	}
+}

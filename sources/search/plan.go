@@ -1,0 +1,202 @@
+package search
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	cluster "sluice/internal/search"
+	"sluice/pipeline"
+)
+
+// spec is what a lane reads.
+type spec struct {
+	Index  string
+	UUID   string
+	Shard  int
+	Way    way
+	Window int // most hits that a page of this index may have
+}
+
+// found is what there is to read.
+type found struct {
+	engine   cluster.Engine
+	indices  []cluster.Index
+	way      way
+	warnings []string
+}
+
+// specOf gives the spec that lanes made.
+func specOf(l pipeline.Lane) (s spec, err error) {
+	if err = json.Unmarshal([]byte(l.Spec), &s); err != nil {
+		err = fmt.Errorf("lane %s: spec: %w", l.Name, err)
+	}
+	return s, err
+}
+
+// Plan implements [pipeline.Reader].
+func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
+	if err := r.forget(ctx); err != nil {
+		return nil, err
+	}
+	f, err := r.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log := pipeline.Logger(ctx)
+	log.Info("reading indices", "engine", f.engine.String(), "indices", len(f.indices), "by", f.way.name())
+	for _, w := range f.warnings {
+		log.Warn("not as it was indexed", "finding", w)
+	}
+	return r.lanes(ctx, f)
+}
+
+// find looks for what there is to read, and how.
+func (r *reader) find(ctx context.Context) (*found, error) {
+	f := &found{}
+	var err error
+	if f.engine, err = r.client.Engine(ctx); err != nil {
+		return nil, err
+	}
+	if f.indices, err = r.client.Indices(ctx, r.config.Index, r.config.Exclude); err != nil {
+		return nil, err
+	}
+	if len(f.indices) == 0 {
+		return nil, fmt.Errorf("no open index matches %q without %q", r.config.Index, r.config.Exclude)
+	}
+	if f.warnings, err = r.verbatim(ctx, f.indices); err != nil {
+		return nil, err
+	}
+	f.way, err = r.choose(ctx, f)
+	return f, err
+}
+
+// choose finds out how the indices can be read: by trying, because what
+// clusters say of themselves is not to be relied on.
+func (r *reader) choose(ctx context.Context, f *found) (way, error) {
+	if r.config.Read == "scroll" {
+		return scroll, nil
+	}
+	ways := []way{pit, elasticPIT}
+	if f.engine.Distribution == "elasticsearch" {
+		ways = []way{elasticPIT, pit}
+	}
+	var errs []error
+	for i, w := range ways {
+		var reply opened
+		err := r.client.CallOnce(ctx, r.opening(w, spec{Index: f.indices[0].Name}), &reply)
+		if err == nil {
+			r.end(ctx, saved{Way: w, Context: reply.id()})
+			return w, nil
+		}
+		a := cluster.AsError(err)
+		if _, again := cluster.Retryable(err); i == 0 && (again || a == nil || a.Status >= http.StatusInternalServerError) && has(f.engine) {
+			return w, nil // it is busy now; the lanes have more patience
+		}
+		if a == nil || a.Status == http.StatusUnauthorized {
+			return "", err
+		}
+		errs = append(errs, err)
+	}
+	if r.config.Read == "pit" {
+		return "", fmt.Errorf("read: pit: the engine opens no point in time; use read: auto or scroll: %w", errors.Join(errs...))
+	}
+	if a := cluster.AsError(errs[0]); a.Status == http.StatusForbidden {
+		pipeline.Logger(ctx).Warn("no permission to open points in time, reading by scrolls", "error", errs[0])
+	}
+	return scroll, nil
+}
+
+// has says whether the engine is known to have points in time.
+func has(e cluster.Engine) bool {
+	if e.Distribution == "opensearch" {
+		return e.AtLeast(2, 4)
+	}
+	return e.AtLeast(7, 10) && e.Flavor != "oss"
+}
+
+// lanes makes a lane of each shard.
+func (r *reader) lanes(ctx context.Context, f *found) ([]pipeline.Lane, error) {
+	var lanes []pipeline.Lane
+	for _, i := range f.indices {
+		window := 10_000
+		if n, err := strconv.Atoi(i.Settings["index.max_result_window"]); err == nil && n > 0 {
+			window = min(n, window)
+		}
+		for shard := range i.Shards {
+			text, err := json.Marshal(spec{Index: i.Name, UUID: i.UUID, Shard: shard, Way: f.way, Window: window})
+			if err != nil {
+				return nil, err
+			}
+			lanes = append(lanes, pipeline.Lane{
+				Name: fmt.Sprintf("%s-%d", i.Name, shard),
+				ID:   fmt.Sprintf("%s/%d/%d/%s", i.UUID, shard, i.Shards, r.digest),
+				Spec: string(text), Part: shard, Parts: i.Shards,
+			})
+		}
+	}
+	return lanes, r.count(ctx, lanes)
+}
+
+// count finds out how many records lanes have, for progress. A shard that
+// cannot say so now may be back when its turn comes; a request that is refused
+// would be refused then too.
+func (r *reader) count(ctx context.Context, lanes []pipeline.Lane) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for n := range lanes {
+		l := &lanes[n]
+		g.Go(func() error {
+			s, err := specOf(*l)
+			if err != nil {
+				return err
+			}
+			var reply counted
+			err = r.client.CallOnce(ctx, cluster.Request{
+				Path:  cluster.Path(s.Index) + "/_search",
+				Query: url.Values{"preference": {shards(s.Shard)}, "allow_partial_search_results": {"false"}},
+				Body:  fmt.Appendf(nil, `{"size":0,"track_total_hits":true,"query":%s}`, r.query),
+			}, &reply)
+			if a := cluster.AsError(err); a != nil && a.Status < 500 && a.Status != http.StatusTooManyRequests {
+				return err
+			}
+			if err != nil {
+				pipeline.Logger(ctx).Warn("the number of documents is not known", "shard", l.Name, "error", err)
+				return context.Cause(ctx)
+			}
+			l.Records = reply.Hits.Total.Value
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// counted is the reply to a search for the number of hits.
+type counted struct {
+	head
+	Hits struct {
+		Total struct {
+			Value    int64
+			Relation string
+		}
+	}
+}
+
+// total gives the number, if it is exact and the shard has answered.
+func (c *counted) total() (int64, error) {
+	if err := c.check(); err != nil {
+		return 0, err
+	}
+	if c.Hits.Total.Relation != "eq" {
+		return 0, fmt.Errorf("the number of hits is not exact: relation %q", c.Hits.Total.Relation)
+	}
+	return c.Hits.Total.Value, nil
+}
+
+func shards(n int) string { return "_shards:" + strconv.Itoa(n) }

@@ -1,0 +1,122 @@
+// Package search is the source that reads indices of Elasticsearch and
+// OpenSearch clusters.
+//
+// A lane is one shard, read through a context of its own: a point in time that
+// holds just this shard, or a scroll where the engine has no points in time.
+// So `_doc` alone is a total order, no reply is merged out of several shards,
+// and a page can be asked for again from any hit on.
+//
+// Nothing that a cluster says is taken for complete unless it can be proven:
+// each page must be whole, in time, and answered by the shard; a lane ends with
+// a page that is empty and clean, and must then have given as many records as
+// its snapshot holds.
+//
+// Records are bytes: replies are cut where the JSON says, never decoded.
+package search
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	cluster "sluice/internal/search"
+	"sluice/pipeline"
+)
+
+// Source reads indices. It implements [pipeline.Source].
+type Source struct {
+	config    Config
+	query     string // JSON
+	digest    string // of the query
+	keepAlive time.Duration
+	blocks    int // of a lane in flight
+	maxRecord int64
+}
+
+// Need is what one lane holds, in bytes: blocks, and what is read ahead. A
+// record that is longer than a block comes on top while it is there.
+func (s *Source) Need() int64 {
+	return int64(s.blocks)*(pipeline.BlockSize+pipeline.BlockSize/8) + splitBuffer + cluster.ConnectionMemory
+}
+
+// Open implements [pipeline.Source].
+func (s *Source) Open(_ context.Context, p *pipeline.Pass) (pipeline.Reader, error) {
+	return s.open(p)
+}
+
+func (s *Source) open(p *pipeline.Pass) (*reader, error) {
+	client, err := cluster.New(s.config.Config)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{Source: s, client: client, pass: p, over: map[string]int{}, read: map[string]saved{}}, nil
+}
+
+// Check connects to the cluster and says what would be read, one finding a line.
+func (s *Source) Check(ctx context.Context) ([]string, error) {
+	r, err := s.open(&pipeline.Pass{})
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	f, err := r.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lanes, err := r.lanes(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	var records int64
+	of := map[string]int64{} // records by UUID of the index
+	for _, l := range lanes {
+		records += l.Records
+		uuid, _, _ := strings.Cut(l.ID, "/")
+		of[uuid] += l.Records
+	}
+	out := []string{
+		fmt.Sprintf("%s at %s", f.engine, s.config.Endpoint()),
+		fmt.Sprintf("%d indices, %d shards, %d documents, to be read by %s", len(f.indices), len(lanes), records, f.way.name()),
+	}
+	for _, i := range f.indices {
+		out = append(out, fmt.Sprintf("index %s: %d shards, %d documents", i.Name, i.Shards, of[i.UUID]))
+	}
+	return append(out, f.warnings...), nil
+}
+
+// reader reads one pass. It implements [pipeline.Reader] and [pipeline.Saver].
+type reader struct {
+	*Source
+	client *cluster.Client
+	pass   *pipeline.Pass
+
+	mu   sync.Mutex
+	over map[string]int   // how often a lane started over in this run
+	read map[string]saved // contexts of lanes that were read to the end, by lane; to be closed
+}
+
+// Close implements [pipeline.Reader]. Contexts that are needed to go on stay
+// open at the cluster.
+func (r *reader) Close() error {
+	r.client.Close()
+	return nil
+}
+
+// Saved implements [pipeline.Saver]: a context is needed until all that it
+// gave is durable.
+func (r *reader) Saved(ctx context.Context, lane pipeline.Lane, pos pipeline.Position) error {
+	r.mu.Lock()
+	c, ok := r.read[lane.Name]
+	at, err := parse(pos)
+	ok = ok && err == nil && at.count == c.Total
+	if ok {
+		delete(r.read, lane.Name)
+	}
+	r.mu.Unlock()
+	if ok {
+		r.end(ctx, c)
+	}
+	return nil
+}

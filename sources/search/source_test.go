@@ -1,0 +1,221 @@
+package search_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sluice/pipeline"
+	"sluice/pipeline/pipelinetest"
+	"sluice/test/faultproxy"
+)
+
+func TestSourceKeepsTheContractsOfSources(t *testing.T) {
+	i := newIndex(t, "", 2, "")
+	i.fill(t, 6000, 900)
+	pipelinetest.TestSource(t, pipelinetest.SourceCase{Positions: 2, Open: func(t *testing.T) pipeline.Source {
+		s, err := config(i.url, i).Build(newJob(nil).env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}})
+}
+
+func TestEveryShardOfEveryIndexIsRead(t *testing.T) {
+	a, b, empty := newIndex(t, "-a", 3, ""), newIndex(t, "-b", 1, ""), newIndex(t, "-c", 2, "")
+	a.fill(t, 2500, 300)
+	b.fill(t, 700, 4000)
+	for _, read := range []string{"auto", "pit", "scroll"} {
+		t.Run(read, func(t *testing.T) {
+			c := config(a.url, a, b, empty)
+			c.Read = read
+			j := newJob(c)
+			res := j.complete(t)
+			j.wants(t, a, b)
+			if res.Counts.Read != 3200 || res.Counts.Written != 3200 {
+				t.Errorf("got counts %+v, want 3200 read and written", res.Counts)
+			}
+			s, _ := j.last.Status()
+			var records int64
+			for _, l := range s.Lanes {
+				records += l.Records
+			}
+			if len(s.Lanes) != 6 || records != 3200 {
+				t.Errorf("got %d lanes that expect %d records, want 6 and 3200", len(s.Lanes), records)
+			}
+			if n := contexts(t, a); n != 0 {
+				t.Errorf("got %d contexts left open, want none", n)
+			}
+		})
+	}
+}
+
+// contexts counts what is open at an index: scrolls and points in time.
+func contexts(t *testing.T, i *index) (n int) {
+	t.Helper()
+	var reply struct {
+		Indices map[string]struct {
+			Primaries struct {
+				Search struct {
+					OpenContexts  int `json:"open_contexts"`
+					ScrollCurrent int `json:"scroll_current"`
+					PIT           int `json:"point_in_time_current"`
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(i.call(t, "GET", "/_stats/search", ""), &reply); err != nil {
+		t.Fatal(err)
+	}
+	s := reply.Indices[i.name].Primaries.Search
+	return s.ScrollCurrent + s.PIT
+}
+
+func TestPatternsLeaveOutWhatIsExcluded(t *testing.T) {
+	a, b := newIndex(t, "-a", 1, ""), newIndex(t, "-b", 1, "")
+	a.fill(t, 10, 100)
+	b.fill(t, 10, 100)
+	c := config(a.url)
+	c.Index, c.Exclude = []string{strings.TrimSuffix(a.name, "-a") + "*", b.name[:20] + "*"}, []string{"*-b"}
+	j := newJob(c)
+	j.complete(t)
+	j.wants(t, a)
+
+	c.Index, c.Exclude = []string{"source-search-none-*"}, nil
+	newJob(c).failing(t, "no open index matches", "source-search-none-*")
+	c.Index = []string{"source-search-none"}
+	newJob(c).failing(t, "index_not_found_exception", "source-search-none")
+}
+
+func TestAQueryChoosesDocuments(t *testing.T) {
+	i := newIndex(t, "", 2, "")
+	i.fill(t, 100, 50)
+	for id, source := range i.docs {
+		var d struct{ N int }
+		json.Unmarshal([]byte(source), &d)
+		if d.N >= 40 {
+			delete(i.docs, id)
+		}
+	}
+	for _, read := range []string{"pit", "scroll"} {
+		c := config(i.url, i)
+		c.Query, c.Read = `{ "range": {"n": {"lt": 40}} }`, read
+		j := newJob(c)
+		j.complete(t)
+		j.wants(t, i)
+	}
+	c := config(i.url, i)
+	c.Query = `{"nonsense": {}}`
+	newJob(c).failing(t, "400", "nonsense")
+}
+
+// odd is documents whose bytes an eager reader would change.
+var odd = map[string]string{
+	"1/":      `{"a":1.0,"b":1e3,"c":-0,"d":1E+2,"e":1.50}`,
+	"2/":      `{"big":9007199254740993,"huge":1e400,"long":123456789012345678901234567890,"f":0.10000000000000000001}`,
+	"3/":      "{\n  \"pretty\" : [ 1,\r\n\t\t2 ],\r\n  \"x\" : {\"y\" : \"z\"  }\n}",
+	"4/":      "{\"raw\":\"\u2028\u2029 é 🎉\",\"escaped\":\"\\u2028 \\ud83d\\ude00 \\/ \\n\\r\\t \\\\ \\\"\"}",
+	"5/r":     `{"routed":true}`,
+	`6"\/é r`: ` {"blanks" : "around" ,"e":"\\\\\"},{\""}  `,
+	"7/":      `{"_id":"x","_source":{"_index":"y","sort":[1]},"hits":{"hits":[{"_id":"no"}]},"deep":[[[{"}":"{"}]]]}`,
+	"8/":      `{}`,
+}
+
+func oddIndex(t *testing.T) *index {
+	i := newIndex(t, "", 2, `,"mappings":{"enabled":false}`)
+	for key, source := range odd {
+		n := strings.LastIndexByte(key, '/')
+		id, routing := key[:n], key[n+1:]
+		if routing == "é r" {
+			routing = "é r"
+		}
+		path := fmt.Sprintf("/_doc/%s", escape(id))
+		if routing != "" {
+			path += "?routing=" + escape(routing)
+		}
+		i.call(t, "PUT", path, source)
+		i.docs[key] = source
+	}
+	i.call(t, "POST", "/_refresh", "")
+	return i
+}
+
+func TestDocumentsKeepTheirBytes(t *testing.T) {
+	i := oddIndex(t)
+	for key, source := range i.docs {
+		i.docs[key] = strings.TrimSpace(source)
+	}
+	for _, read := range []string{"pit", "scroll"} {
+		c := config(i.url, i)
+		c.Read = read
+		j := newJob(c)
+		j.complete(t)
+		j.wants(t, i)
+	}
+}
+
+func TestTheSnapshotDoesNotChangeWhileItIsRead(t *testing.T) {
+	for _, read := range []string{"pit", "scroll"} {
+		i := newIndex(t, "", 1, "")
+		i.fill(t, 4000, 1000)
+		p := faultproxy.New(t, i.url)
+		p.Add(&faultproxy.Rule{Path: "/_search", Match: isPage, Skip: 2, Do: func() {
+			i.call(t, "POST", "/_delete_by_query?refresh=true", `{"query":{"range":{"n":{"gte":3000}}}}`)
+			i.call(t, "PUT", "/_doc/1?refresh=true", `{"n":"new"}`)
+			i.call(t, "PUT", "/_doc/new?refresh=true", `{"n":5}`)
+			i.call(t, "POST", "/_forcemerge?max_num_segments=1", "")
+		}})
+		c := config(p.URL, i)
+		c.Read = read
+		j := newJob(c)
+		if read == "scroll" {
+			c.Page = 64 << 10
+		}
+		j.complete(t)
+		j.wants(t, i)
+	}
+}
+
+// isPage says whether a request asks for hits.
+func isPage(r *http.Request) bool {
+	return r.Method == "POST" && (r.URL.Path == "/_search" || r.URL.Path == "/_search/scroll") && r.ContentLength > 0
+}
+
+func TestAnIndexWithoutSourcesIsAnErrorAndOneWithPartsOfThemAWarning(t *testing.T) {
+	none := newIndex(t, "", 1, `,"mappings":{"_source":{"enabled":false}}`)
+	newJob(config(none.url, none)).failing(t, none.name, "keeps no _source", "exclude")
+
+	parts := newIndex(t, "", 1, `,"mappings":{"_source":{"excludes":["secret"]}}`)
+	s, err := config(parts.url, parts).Build(newJob(nil).env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.(interface {
+		Check(context.Context) ([]string, error)
+	}).Check(t.Context())
+	if err != nil || !strings.Contains(strings.Join(got, "\n"), "keeps only parts") {
+		t.Errorf("got %q, %v, want a warning", got, err)
+	}
+}
+
+func TestCheckSaysWhatWouldBeRead(t *testing.T) {
+	i := newIndex(t, "", 2, "")
+	i.fill(t, 12, 100)
+	s, err := config(i.url, i).Build(newJob(nil).env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.(interface {
+		Check(context.Context) ([]string, error)
+	}).Check(t.Context())
+	text := strings.Join(got, "\n")
+	for _, want := range []string{"OpenSearch 3.", i.url, "1 indices, 2 shards, 12 documents, to be read by points in time", "index " + i.name + ": 2 shards, 12 documents"} {
+		if err != nil || !strings.Contains(text, want) {
+			t.Errorf("got %q, %v, want it to say %q", text, err, want)
+		}
+	}
+}

@@ -1,0 +1,329 @@
+package search
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	cluster "sluice/internal/search"
+)
+
+const (
+	splitBuffer = 256 << 10
+	maxHead     = 1 << 20 // of a reply before its hits, and of a hit beside its source
+)
+
+// splitter cuts a reply into its hits while it arrives. It holds one hit and
+// what came with it.
+type splitter struct {
+	max int // longest source that is kept
+
+	in    io.Reader
+	buf   []byte
+	r, w  int // buf[r:w] was read and not yet given
+	hit   hit // the last one given
+	given bool
+	bytes int64 // of the reply, so far
+}
+
+func newSplitter(maxRecord int64) *splitter {
+	s := &splitter{max: int(maxRecord)}
+	if maxRecord <= 0 {
+		s.max = math.MaxInt / 2
+	}
+	return s
+}
+
+// reset begins another reply.
+func (s *splitter) reset(in io.Reader) {
+	if cap(s.buf) == 0 || cap(s.buf) > 4*splitBuffer { // it grew for one huge hit
+		s.buf = make([]byte, splitBuffer)
+	}
+	s.in, s.r, s.w, s.given, s.bytes = in, 0, 0, false, 0
+}
+
+// errCut is a reply that ends in its middle.
+var errCut = cluster.Again("cut body", io.ErrUnexpectedEOF)
+
+// errJSON is a reply that cannot be told apart from noise on the line.
+func errJSON(what string) error {
+	return cluster.Again("malformed reply", errors.New("malformed reply: "+what))
+}
+
+// fill reads more behind what is in the buffer. Slices of it move.
+func (s *splitter) fill() error {
+	if s.w == len(s.buf) {
+		s.room()
+	}
+	n, err := s.in.Read(s.buf[s.w:])
+	s.w += n
+	s.bytes += int64(n)
+	switch {
+	case n > 0:
+		return nil
+	case err == io.EOF:
+		return errCut
+	}
+	return err
+}
+
+func (s *splitter) room() {
+	buf := s.buf
+	if s.r < len(buf)/2 {
+		buf = make([]byte, min(2*len(buf), max(len(buf)+1, s.max+maxHead+splitBuffer)))
+	}
+	s.w = copy(buf, s.buf[s.r:s.w])
+	s.buf, s.r = buf, 0
+}
+
+// next gives the next hit; it and its bytes are valid until the call after. At
+// the end of the reply, which it makes sure of, ok is false.
+func (s *splitter) next() (ok bool, err error) {
+	c, err := s.token()
+	if err == nil && c == ',' && s.given {
+		s.r++
+		if c, err = s.token(); err == nil && c != '{' {
+			err = errJSON("no hit after a comma")
+		}
+	} else if err == nil && c == ']' {
+		s.r++
+		return false, s.tail()
+	} else if err == nil && (c != '{' || s.given) {
+		err = errJSON("no hit in the list of hits")
+	}
+	if err != nil {
+		return false, err
+	}
+	s.hit = hit{}
+	for !s.hit.scan(s.buf[s.r:s.w]) {
+		if err := s.more(); err != nil {
+			return false, err
+		}
+	}
+	s.r += s.hit.pos
+	s.given = true
+	return true, nil
+}
+
+// raw is the bytes of the last hit.
+func (s *splitter) raw() []byte { return s.buf[s.r-s.hit.pos : s.r] }
+
+// more reads on inside a hit, and forgets the source of one that is too long.
+func (s *splitter) more() error {
+	if s.w-s.r > s.max {
+		n, ok := s.hit.drop(s.buf[s.r:s.w], s.max)
+		if !ok && s.w-s.r > s.max+maxHead {
+			return fmt.Errorf("a hit has more than %d bytes beside its source", maxHead)
+		}
+		s.w = s.r + n
+	}
+	return s.fill()
+}
+
+// token gives the next byte that is not blank, without taking it.
+func (s *splitter) token() (byte, error) {
+	for {
+		for ; s.r < s.w; s.r++ {
+			if c := s.buf[s.r]; !blank(c) {
+				return c, nil
+			}
+		}
+		if err := s.fill(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// tail reads what follows the list of hits, to the end of the reply.
+func (s *splitter) tail() error {
+	rest := hit{depth: 2} // the reply, and hits in it
+	for !rest.scan(s.buf[s.r:s.w]) {
+		if s.w-s.r > maxHead {
+			return errJSON("too much after the hits")
+		}
+		if err := s.fill(); err != nil {
+			return err
+		}
+	}
+	s.r += rest.pos
+	switch _, err := s.token(); err {
+	case nil:
+		return errJSON("something follows its end")
+	case errCut:
+		return nil // where it should end
+	default:
+		return err
+	}
+}
+
+// head is what a reply says before its hits.
+type head struct {
+	PIT             string `json:"pit_id"`
+	Scroll          string `json:"_scroll_id"`
+	TimedOut        *bool  `json:"timed_out"`
+	TerminatedEarly bool   `json:"terminated_early"`
+	Shards          *struct {
+		Total, Successful, Skipped, Failed int
+		Failures                           []struct{ Reason struct{ Type, Reason string } }
+	} `json:"_shards"`
+	Hits struct {
+		Total *struct {
+			Value    int64
+			Relation string
+		}
+	} `json:"-"`
+}
+
+// check says whether the one shard that was asked has given all it has.
+func (h *head) check() error {
+	switch s := h.Shards; {
+	case s == nil || h.TimedOut == nil:
+		return cluster.Again("reply order", errors.New("unexpected order of the reply: its hits come before timed_out and _shards"))
+	case *h.TimedOut:
+		return cluster.Again("timed out", errors.New("timed_out: the reply is not complete"))
+	case h.TerminatedEarly:
+		return cluster.Again("timed out", errors.New("terminated_early: the reply is not complete"))
+	case s.Failed > 0:
+		why := ""
+		if len(s.Failures) > 0 {
+			why = ": " + s.Failures[0].Reason.Type + ": " + s.Failures[0].Reason.Reason
+		}
+		return cluster.Again("shard failed", fmt.Errorf("_shards: %d of %d failed%s", s.Failed, s.Total, why))
+	case s.Total != 1 || s.Successful != 1 && s.Successful+s.Skipped != 1:
+		return cluster.Again("shard missing", fmt.Errorf("_shards: %d of %d answered, want the one that was asked", s.Successful+s.Skipped, s.Total))
+	}
+	return nil
+}
+
+// head reads on to the first hit.
+func (s *splitter) head() (h head, err error) {
+	for {
+		n, err := h.read(s.buf[s.r:s.w])
+		if err != errShort {
+			s.r += n
+			return h, err
+		}
+		if s.w-s.r > maxHead {
+			return h, errJSON("no hits in its beginning")
+		}
+		if err := s.fill(); err != nil {
+			return h, err
+		}
+	}
+}
+
+// errShort says that there is more to come.
+var errShort = errors.New("short")
+
+// read reads a reply up to and with the bracket that opens its list of hits.
+func (h *head) read(b []byte) (n int, err error) {
+	key, value, err := members(b, 0)
+	if err != nil {
+		return 0, err
+	}
+	if err := json.Unmarshal(object(b[:key]), h); err != nil {
+		return 0, errJSON(err.Error())
+	}
+	inner, list, err := members(b, value)
+	if err != nil {
+		return 0, err
+	}
+	if err := json.Unmarshal(object(b[value:inner]), &h.Hits); err != nil {
+		return 0, errJSON(err.Error())
+	}
+	if b[list] != '[' {
+		return 0, errJSON("hits is no list")
+	}
+	return list + 1, nil
+}
+
+// object makes an object of its first members.
+func object(b []byte) []byte {
+	s := trim(b, span{0, len(b)})
+	if s.to > 0 && b[s.to-1] == ',' {
+		s.to--
+	}
+	return append(append([]byte(nil), s.of(b)...), '}')
+}
+
+// members walks over the members of the object at b[i] to the one named hits,
+// and tells where its key and its value begin.
+func members(b []byte, i int) (key, value int, err error) {
+	if i = space(b, i); i == len(b) {
+		return 0, 0, errShort
+	}
+	if b[i] != '{' {
+		return 0, 0, errJSON("no object")
+	}
+	for i++; ; i++ {
+		key = space(b, i)
+		if i = text(b, key); i < 0 {
+			return 0, 0, short(b, key, '"')
+		}
+		name := b[key+1 : i-1]
+		if i = space(b, i); i == len(b) || b[i] != ':' {
+			return 0, 0, short(b, i, ':')
+		}
+		if i = space(b, i+1); i == len(b) {
+			return 0, 0, errShort
+		}
+		if string(name) == "hits" {
+			return key, i, nil
+		}
+		if i = skip(b, i); i < 0 {
+			return 0, 0, errShort
+		}
+		if i = space(b, i); i == len(b) || b[i] != ',' {
+			return 0, 0, short(b, i, ',')
+		}
+	}
+}
+
+// short tells a b that ends at i or goes on after it as it should from one
+// that does not.
+func short(b []byte, i int, want byte) error {
+	if i == len(b) || b[i] == want {
+		return errShort
+	}
+	return errJSON(fmt.Sprintf("%q where %q should be", b[i], want))
+}
+
+func space(b []byte, i int) int {
+	for i < len(b) && blank(b[i]) {
+		i++
+	}
+	return i
+}
+
+// text gives the end of the string that begins at b[i], or -1.
+func text(b []byte, i int) int {
+	if i == len(b) || b[i] != '"' {
+		return -1
+	}
+	if end := quote(b, i+1); end >= 0 {
+		return end + 1
+	}
+	return -1
+}
+
+// skip gives the end of the value that begins at b[i], or -1.
+func skip(b []byte, i int) int {
+	switch b[i] {
+	case '"':
+		return text(b, i)
+	case '{', '[':
+		var v hit
+		if v.scan(b[i:]) {
+			return i + v.pos
+		}
+		return -1
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c == ',' || c == '}' || c == ']' || blank(c) {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,98 @@
+package search
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	cluster "sluice/internal/search"
+)
+
+// verbatim finds indices whose documents do not come back as they were
+// indexed. One that keeps no sources is an error.
+func (r *reader) verbatim(ctx context.Context, indices []cluster.Index) (warnings []string, err error) {
+	for chunk := range chunks(indices) {
+		var mappings map[string]struct {
+			Mappings struct {
+				Source json.RawMessage `json:"_source"`
+			}
+		}
+		err := r.client.Call(ctx, cluster.Request{
+			Path:  cluster.Path(chunk.names) + "/_mapping",
+			Query: url.Values{"filter_path": {"*.mappings._source"}},
+		}, &mappings)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range chunk.indices {
+			why, err := altered(i.Settings, mappings[i.Name].Mappings.Source)
+			if err != nil {
+				return nil, fmt.Errorf("index %s: %w", i.Name, err)
+			}
+			if why != "" {
+				warnings = append(warnings, "index "+i.Name+": "+why)
+			}
+		}
+	}
+	return warnings, nil
+}
+
+// altered says why sources of an index are not what was indexed, or "".
+func altered(settings map[string]string, mapping json.RawMessage) (why string, err error) {
+	var source struct {
+		Enabled            *bool
+		Mode               string
+		Includes, Excludes []string
+	}
+	if len(mapping) > 0 {
+		if err := json.Unmarshal(mapping, &source); err != nil {
+			return "", fmt.Errorf("mapping of _source: %w", err)
+		}
+	}
+	mode := strings.ToLower(source.Mode + settings["index.mapping.source.mode"])
+	kind := strings.ToLower(settings["index.mode"])
+	const form = ": documents come back with the same content in another form"
+	switch {
+	case source.Enabled != nil && !*source.Enabled || mode == "disabled":
+		return "", errors.New("it keeps no _source, so its documents cannot be read; leave it out with exclude")
+	case len(source.Includes)+len(source.Excludes) > 0:
+		return "its mapping keeps only parts of each _source: the other parts cannot be read", nil
+	case mode == "synthetic", mode == "" && (kind == "logsdb" || kind == "time_series"):
+		return "_source is synthetic" + form, nil
+	case settings["index.derived_source.enabled"] == "true":
+		return "_source is derived" + form, nil
+	}
+	return "", nil
+}
+
+// chunk is some indices, and their names as one path segment.
+type chunk struct {
+	indices []cluster.Index
+	names   string
+}
+
+// chunks cuts indices so that names fit into an address.
+func chunks(indices []cluster.Index) func(yield func(chunk) bool) {
+	return func(yield func(chunk) bool) {
+		var c chunk
+		for _, i := range indices {
+			if len(c.names)+len(i.Name) > 2000 {
+				if !yield(c) {
+					return
+				}
+				c = chunk{}
+			}
+			if c.names != "" {
+				c.names += ","
+			}
+			c.names += i.Name
+			c.indices = append(c.indices, i)
+		}
+		if len(c.indices) > 0 {
+			yield(c)
+		}
+	}
+}

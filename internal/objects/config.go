@@ -1,0 +1,185 @@
+// Package objects is the S3 client that source and sink share: options and
+// credentials, one tuned transport, retries that end, and errors that say what
+// to do.
+//
+// Every call is tried again for as long as the option retry says, with full
+// jitter, when its failure may pass: a busy server, a lost connection, a reply
+// that was cut. The SDK's own retries are off: at high concurrency its token
+// bucket gives up too early.
+package objects
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"sluice/internal/kind"
+	"sluice/internal/unit"
+)
+
+// Config is where a bucket is and how to get at it: the options that the s3
+// source and the s3 sink share.
+type Config struct {
+	Bucket       string        `yaml:"bucket" required:"true" doc:"Name of the bucket."`
+	Prefix       string        `yaml:"prefix" doc:"What keys begin with: the source reads the keys that begin so, the sink puts it before each key."`
+	Endpoint     string        `yaml:"endpoint" doc:"URL of a store that is not AWS, such as https://minio.example:9000."`
+	Region       string        `yaml:"region" default:"us-east-1" doc:"Region of the bucket."`
+	PathStyle    *bool         `yaml:"path_style" doc:"Bucket in the path instead of the host name; if it is not given, as with an endpoint."`
+	AccessKey    unit.Secret   `yaml:"access_key" doc:"Access key; without it, credentials come from the environment, the profile or the machine's role."`
+	SecretKey    unit.Secret   `yaml:"secret_key" doc:"Secret that belongs to access_key."`
+	SessionToken unit.Secret   `yaml:"session_token" doc:"Token of temporary credentials."`
+	Profile      string        `yaml:"profile" doc:"Profile of the shared AWS configuration files."`
+	Role         string        `yaml:"role" doc:"ARN of a role to assume."`
+	Retry        unit.Duration `yaml:"retry" default:"5m" doc:"Time for which a request that fails is tried again."`
+
+	stall time.Duration // without a byte, after which a connection has failed; 0: a minute
+}
+
+// Problems checks the options that can be checked without the store.
+func (c *Config) Problems() (list []kind.Problem) {
+	add := func(option, format string, args ...any) {
+		list = append(list, kind.Problem{Option: option, Message: fmt.Sprintf(format, args...)})
+	}
+	if strings.ContainsAny(c.Bucket, "/\\ \t\n?#") {
+		add("bucket", "%q is not the name of a bucket; what follows it belongs into prefix", c.Bucket)
+	}
+	if p := endpointProblem(c.Endpoint); p != "" {
+		add("endpoint", "%s", p)
+	}
+	switch given := c.AccessKey != ""; {
+	case given != (c.SecretKey != ""):
+		add("secret_key", "access_key and secret_key must be given together")
+	case !given && c.SessionToken != "":
+		add("session_token", "session_token needs access_key and secret_key")
+	case given && c.Profile != "":
+		add("profile", "give either profile or access_key")
+	}
+	if c.Role != "" && !strings.HasPrefix(c.Role, "arn:") {
+		add("role", "%q is not the ARN of a role; write one as arn:aws:iam::123456789012:role/name", c.Role)
+	}
+	return list
+}
+
+// endpointProblem says what is wrong with an endpoint. It never repeats it:
+// there may be a password in it.
+func endpointProblem(endpoint string) string {
+	if endpoint == "" {
+		return ""
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return "not a URL; write one as https://minio.example:9000"
+	case u.User != nil:
+		return "credentials in a URL end up in logs; use access_key and secret_key"
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return "give only scheme, host and port; the rest belongs into bucket and prefix"
+	}
+	return ""
+}
+
+// Place names bucket and prefix, and the store if it is not AWS, without
+// secrets: what positions and objects depend on.
+func (c *Config) Place() string {
+	return strings.TrimSuffix(c.Endpoint, "/") + " " + c.Bucket + "/" + c.Prefix
+}
+
+// Client talks to one bucket. Its methods may be called from several goroutines.
+type Client struct {
+	bucket  string
+	api     *s3.Client
+	http    *http.Client
+	creds   *aws.CredentialsCache // nil: none to renew
+	retry   time.Duration
+	reached atomic.Bool // the store has answered
+}
+
+// Client makes a client for about conns requests at a time. It does no input
+// or output but for reading the files of the shared AWS configuration.
+func (c *Config) Client(ctx context.Context, conns int) (*Client, error) {
+	base := awshttp.NewBuildableClient().WithTransportOptions(tune(conns, cmp.Or(c.stall, time.Minute)))
+	opts := []func(*config.LoadOptions) error{
+		config.WithRegion(c.Region),
+		config.WithHTTPClient(base),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
+		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
+		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
+	}
+	if c.Profile != "" {
+		opts = append(opts, config.WithSharedConfigProfile(c.Profile))
+	}
+	if c.AccessKey != "" {
+		opts = append(opts, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
+			c.AccessKey.Reveal(), c.SecretKey.Reveal(), c.SessionToken.Reveal())))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("credentials: %w", err)
+	}
+	client := &Client{bucket: c.Bucket, http: fixed(cfg.HTTPClient), retry: time.Duration(c.Retry)}
+	cfg.HTTPClient = client.http
+	if c.Role != "" {
+		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), c.Role))
+	}
+	client.creds, _ = cfg.Credentials.(*aws.CredentialsCache)
+	cfg.Credentials = marked{cfg.Credentials}
+	client.api = s3.NewFromConfig(cfg, c.options)
+	return client, nil
+}
+
+// Close closes connections that are not in use.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Name is how errors call an object.
+func (c *Client) Name(key string) string { return c.bucket + "/" + key }
+
+// fixed is the client that the SDK has made ready (AWS_CA_BUNDLE), in a form
+// whose transport nobody changes any more. It follows no redirects: they would
+// be signed for another host.
+func fixed(h config.HTTPClient) *http.Client {
+	f := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if b, ok := h.(*awshttp.BuildableClient); ok {
+		f.Transport = b.GetTransport()
+	}
+	return f
+}
+
+// options sets what only the S3 service has.
+func (c *Config) options(o *s3.Options) {
+	o.UsePathStyle = c.Endpoint != ""
+	if c.PathStyle != nil {
+		o.UsePathStyle = *c.PathStyle
+	}
+	if c.Endpoint != "" {
+		o.BaseEndpoint = aws.String(c.Endpoint)
+	}
+	if !strings.HasPrefix(c.Endpoint, "http://") { // TLS guards the payload already; its hash costs more than all else
+		o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
+	}
+}
+
+// marked is a provider whose errors can be told from those of the store.
+type marked struct{ aws.CredentialsProvider }
+
+// Retrieve implements [aws.CredentialsProvider].
+func (m marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	creds, err := m.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return creds, &credentialsError{err}
+	}
+	return creds, nil
+}

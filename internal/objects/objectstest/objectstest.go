@@ -1,0 +1,180 @@
+// Package objectstest gives tests a bucket of their own on a real S3 store.
+package objectstest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sluice/internal/objects"
+	"sluice/internal/unit"
+	"sluice/test/servers"
+)
+
+// Bucket is a bucket that is removed, with all that is in it, when its test
+// ends. Its methods are what others do to the bucket meanwhile.
+type Bucket struct {
+	Name  string
+	Store servers.Store
+	API   *s3.Client // whose keep-alive is off, so it leaves no goroutine
+
+	t testing.TB
+}
+
+// New makes a bucket. The test is skipped if there is no store.
+func New(t testing.TB) *Bucket {
+	t.Helper()
+	b := &Bucket{Name: "sluice-" + strings.ToLower(rand.Text()), Store: servers.S3(t), t: t}
+	b.API = s3.New(s3.Options{
+		Region: b.Store.Region, BaseEndpoint: &b.Store.Endpoint, UsePathStyle: true, HTTPClient: plain{},
+		Credentials:                credentials.NewStaticCredentialsProvider(b.Store.AccessKey, b.Store.SecretKey, ""),
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+	})
+	_, err := b.API.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &b.Name})
+	b.must(err)
+	t.Cleanup(b.remove)
+	return b
+}
+
+// Config is the options with which the bucket is reached at an endpoint, a
+// proxy for example; "" is the store itself. Requests are tried again for 20 s.
+func (b *Bucket) Config(endpoint string) objects.Config {
+	if endpoint == "" {
+		endpoint = b.Store.Endpoint
+	}
+	return objects.Config{
+		Bucket: b.Name, Endpoint: endpoint, Region: b.Store.Region,
+		AccessKey: unit.Secret(b.Store.AccessKey), SecretKey: unit.Secret(b.Store.SecretKey),
+		Retry: unit.Duration(20 * time.Second),
+	}
+}
+
+// Put puts an object.
+func (b *Bucket) Put(key string, body []byte) {
+	b.t.Helper()
+	_, err := b.API.PutObject(context.Background(), &s3.PutObjectInput{Bucket: &b.Name, Key: &key, Body: bytes.NewReader(body)})
+	b.must(err)
+}
+
+// Delete removes an object.
+func (b *Bucket) Delete(key string) {
+	b.t.Helper()
+	_, err := b.API.DeleteObject(context.Background(), &s3.DeleteObjectInput{Bucket: &b.Name, Key: &key})
+	b.must(err)
+}
+
+// Get gives the bytes of an object.
+func (b *Bucket) Get(key string) []byte {
+	b.t.Helper()
+	out, err := b.API.GetObject(context.Background(), &s3.GetObjectInput{Bucket: &b.Name, Key: &key})
+	b.must(err)
+	defer out.Body.Close()
+	body, err := io.ReadAll(out.Body)
+	b.must(err)
+	return body
+}
+
+// Objects gives all objects, by key.
+func (b *Bucket) Objects() map[string]string {
+	b.t.Helper()
+	all := map[string]string{}
+	for _, key := range b.Keys() {
+		all[key] = string(b.Get(key))
+	}
+	return all
+}
+
+// Keys gives the keys of all objects, in order.
+func (b *Bucket) Keys() (keys []string) {
+	b.t.Helper()
+	pages := s3.NewListObjectsV2Paginator(b.API, &s3.ListObjectsV2Input{Bucket: &b.Name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		b.must(err)
+		for _, o := range page.Contents {
+			keys = append(keys, *o.Key)
+		}
+	}
+	return keys
+}
+
+// Meta gives the metadata of an object.
+func (b *Bucket) Meta(key string) map[string]string {
+	b.t.Helper()
+	out, err := b.API.HeadObject(context.Background(), &s3.HeadObjectInput{Bucket: &b.Name, Key: &key})
+	b.must(err)
+	return out.Metadata
+}
+
+// Uploads gives the keys of uploads that were not ended.
+func (b *Bucket) Uploads() (keys []string) {
+	b.t.Helper()
+	out, err := b.API.ListMultipartUploads(context.Background(), &s3.ListMultipartUploadsInput{Bucket: &b.Name})
+	b.must(err)
+	for _, u := range out.Uploads {
+		keys = append(keys, *u.Key)
+	}
+	return keys
+}
+
+// Versioned switches versions on.
+func (b *Bucket) Versioned() {
+	b.t.Helper()
+	_, err := b.API.PutBucketVersioning(context.Background(), &s3.PutBucketVersioningInput{
+		Bucket: &b.Name, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}})
+	b.must(err)
+}
+
+// remove removes the bucket and what is in it.
+func (b *Bucket) remove() {
+	ctx := context.Background()
+	ups, err := b.API.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b.Name})
+	b.must(err)
+	for _, u := range ups.Uploads {
+		b.API.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.Name, Key: u.Key, UploadId: u.UploadId})
+	}
+	pages := s3.NewListObjectVersionsPaginator(b.API, &s3.ListObjectVersionsInput{Bucket: &b.Name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			break
+		}
+		for _, v := range page.Versions {
+			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: v.Key, VersionId: v.VersionId})
+		}
+		for _, v := range page.DeleteMarkers {
+			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: v.Key, VersionId: v.VersionId})
+		}
+	}
+	for _, key := range b.Keys() {
+		b.Delete(key)
+	}
+	_, err = b.API.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &b.Name})
+	b.must(err)
+}
+
+func (b *Bucket) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// plain is an HTTP client without connections that outlive their request.
+type plain struct{}
+
+// Do implements the HTTP client of the SDK.
+func (plain) Do(req *http.Request) (*http.Response, error) {
+	req.Close = true
+	return http.DefaultTransport.RoundTrip(req)
+}

@@ -1,0 +1,110 @@
+package objects
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"sluice/pipeline"
+)
+
+// attempts is one request that is tried until it succeeds, cannot succeed, or
+// has failed for too long. The zero value but for c is ready.
+type attempts struct {
+	c       *Client
+	n       int       // failures
+	first   time.Time // of the failures
+	renewed bool      // clock and credentials were
+	pause   backoff.ExponentialBackOff
+}
+
+// do calls f until it succeeds. f must be safe to be called again: a reply
+// that was lost may belong to a request that was carried out.
+func (c *Client) do(ctx context.Context, f func() error) error {
+	a := attempts{c: c}
+	for {
+		err := plain(f())
+		if _, answered := err.(*Error); err == nil || answered {
+			c.reached.Store(true)
+		}
+		if err == nil {
+			return nil
+		}
+		if err := a.again(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// again waits until it is time to try again after err, and says how that went:
+// nil, or the error to return.
+func (a *attempts) again(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	why := cause(err, a.c.reached.Load())
+	if why == "" || !a.renew(why) {
+		return err
+	}
+	if a.n++; a.n == 1 {
+		a.first = time.Now()
+		// the factor makes it full jitter: anything from nothing to twice the interval
+		a.pause = backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 1, Multiplier: 2, MaxInterval: 10 * time.Second}
+	}
+	pause := max(a.pause.NextBackOff(), after(err))
+	if spent := time.Since(a.first); spent+pause > a.limit() {
+		return fmt.Errorf("%w (failed %d times in %s)", err, a.n, spent.Round(time.Second))
+	}
+	if a.n == 5 { // seconds have passed: somebody may wonder why nothing moves
+		pipeline.Logger(ctx).Warn("the store cannot be used, trying again", "error", err, "for", a.limit())
+	}
+	pipeline.Retried(ctx, why)
+	return sleep(ctx, pause)
+}
+
+// limit is the time to try again. A store that has never answered is most
+// likely not where we look for it.
+func (a *attempts) limit() time.Duration {
+	if !a.c.reached.Load() {
+		return min(a.c.retry, 30*time.Second)
+	}
+	return a.c.retry
+}
+
+// renew makes new what a request needs to be accepted, once: the SDK has taken
+// the clock from the reply; credentials that have expired are fetched again.
+func (a *attempts) renew(why string) bool {
+	if why != causeClock && why != causeCredentials {
+		return true
+	}
+	if a.renewed {
+		return false
+	}
+	a.renewed = true
+	if why == causeCredentials && a.c.creds != nil {
+		a.c.creds.Invalidate()
+	}
+	return true
+}
+
+// after is how long the store asked us to wait.
+func after(err error) time.Duration {
+	if e, ok := err.(*Error); ok {
+		return e.After
+	}
+	return 0
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"runtime"
 	"strings"
@@ -142,4 +141,10 @@ func (p *Pipeline) Identity() map[string]string {
 	}
 }
 
-func identity(kind, id string) string { return strings.TrimSpace(fmt.Sprintf("%s %s", kind, id)) }
+// identity begins with the kind.
+func identity(kind, id string) string {
+	if strings.HasPrefix(id, kind) {
+		return id
+	}
+	return strings.TrimSpace(kind + " " + id)
+}

@@ -1,10 +1,16 @@
 package config
 
+import "strings"
+
 // closest gives the name that was probably meant, or "".
 func closest(name string, names []string) string {
 	best, least := "", max(1, len(name)/3)+1
 	for _, n := range names {
-		if d := distance(name, n); d < least {
+		d := distance(name, n)
+		if len(name) > 2 && strings.HasPrefix(n, name) {
+			d = 0
+		}
+		if d < least {
 			best, least = n, d
 		}
 	}

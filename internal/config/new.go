@@ -79,8 +79,12 @@ func (b *branch) node() *node {
 	return out
 }
 
+// leaf gives what settings of one path say. One that is given again is a list.
 func leaf(settings []Setting) *node {
-	out := &node{shape: sequence}
+	if len(settings) == 0 {
+		return &node{shape: mapping}
+	}
+	out := &node{shape: sequence, place: place{flag: settings[0].Flag}}
 	for _, s := range settings {
 		n := &node{shape: scalar, text: s.Value, as: asAny, place: place{flag: s.Flag}}
 		if s.Value == "" {

@@ -40,8 +40,8 @@ type pair struct {
 type shape int
 
 const (
-	null shape = iota
-	broken // an error was reported; nothing more is said of it
+	null   shape = iota
+	broken       // an error was reported; nothing more is said of it
 	scalar
 	sequence
 	mapping

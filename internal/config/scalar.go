@@ -77,7 +77,7 @@ func bounds(o option, v reflect.Value) error {
 	for _, b := range []struct {
 		text, is string
 		sign     int64
-	}{{o.min, "least", -1}, {o.max, "most", 1}} {
+	}{{o.min, "small; the least is", -1}, {o.max, "large; the most is", 1}} {
 		if b.text == "" {
 			continue
 		}
@@ -86,7 +86,7 @@ func bounds(o option, v reflect.Value) error {
 			panic("config: bound of " + o.name + ": " + err.Error())
 		}
 		if (b.sign < 0 && v.Int() < limit.Int()) || (b.sign > 0 && v.Int() > limit.Int()) {
-			return fmt.Errorf("%v is out of bounds; it is at %s %s", v.Interface(), b.is, b.text)
+			return fmt.Errorf("%v is too %s %s", v.Interface(), b.is, b.text)
 		}
 	}
 	return nil

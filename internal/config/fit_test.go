@@ -1,0 +1,103 @@
+package config_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/config"
+	"sluice/internal/unit"
+)
+
+// Of the fakes, opensearch needs 8 MiB for each lane, gzip 2 MiB for each
+// worker, s3 twice its part.
+const fits = `
+pipelines:
+  a:
+    source: {opensearch: {url: x, index: y}}
+    transforms: [gzip]
+    sink: {s3: {bucket: b, key: "{lane}", part: 5MiB}}
+    lanes: %d
+    on_error: dead_letter
+    dead_letters: {file: {path: dead}}
+  b:
+    source: {opensearch: {url: x, index: y}}
+    sink: {opensearch: {url: x}}
+    lanes: %d
+`
+
+func TestLanesAreAsManyAsFitIntoMemory(t *testing.T) {
+	for _, test := range []struct {
+		memory   unit.Bytes
+		lanes    [2]int // wanted
+		want     [2]int
+		workers  int // of a's gzip
+		pipeline int // how many run
+	}{
+		{80, [2]int{1, 1}, [2]int{1, 0}, 4, 1},
+		{80, [2]int{4, 1}, [2]int{3, 0}, 1, 1},   // 64 MiB for lanes of 20 MiB
+		{96, [2]int{4, 1}, [2]int{4, 0}, 1, 1},   // 80 MiB for lanes of 20 MiB
+		{36, [2]int{4, 1}, [2]int{1, 0}, 1, 1},   // exactly one
+		{200, [2]int{2, 2}, [2]int{2, 2}, 2, 2},  // 2×22 + 2×18 of 184
+		{80, [2]int{4, 4}, [2]int{2, 1}, 1, 2},   // 20+18, then 20 more
+		{94, [2]int{1, 4}, [2]int{1, 3}, 1, 2},   // 20, and 3×18 of 78
+		{1000, [2]int{8, 4}, [2]int{8, 4}, 1, 2}, // one of four workers for each lane
+	} {
+		name := fmt.Sprintf("%d MiB for %v", test.memory, test.lanes)
+		f := mustParse(t, fmt.Sprintf(fits, test.lanes[0], test.lanes[1]))
+		fitted, err := config.Fit(test.memory<<20, f.Pipelines[:test.pipeline]...)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var got [2]int
+		var sum unit.Bytes
+		for i, one := range fitted {
+			got[i] = one.Lanes
+			sum += unit.Bytes(one.Lanes) * one.Need()
+		}
+		if got != test.want {
+			t.Errorf("%s: got lanes %v, want %v", name, got, test.want)
+		}
+		if w := fitted[0].Workers; w != test.workers {
+			t.Errorf("%s: got %d workers, want %d", name, w, test.workers)
+		}
+		if sum > (test.memory-16)<<20 {
+			t.Errorf("%s: got lanes that need %v", name, sum)
+		}
+	}
+}
+
+func TestMemoryForLessThanOneLaneIsRefusedWithTheSizeItTakes(t *testing.T) {
+	f := mustParse(t, fmt.Sprintf(fits, 4, 4))
+	_, err := config.Fit(53<<20, f.Pipelines...)
+	want := "memory: 53MiB does not fit one lane: it takes at least 54MiB: pipeline a 20MiB (source 8MiB, gzip 2MiB, sink 10MiB), pipeline b 18MiB (source 8MiB, sink 10MiB), and 16MiB for the process"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if _, err := config.Fit(54<<20, f.Pipelines...); err != nil {
+		t.Errorf("got %v with what the error says it takes, want none", err)
+	}
+}
+
+func TestABuiltPipelineIsAsConfigured(t *testing.T) {
+	f := mustParse(t, strings.Replace(fmt.Sprintf(fits, 3, 1), "transforms: [gzip]", "transforms: [gzip, gzip]\n    grace: 3s", 1))
+	fitted, err := config.Fit(200<<20, f.Pipelines...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := fitted[0].Pipeline(config.Links{})
+	if p.Name != "a" || p.Lanes != 3 || p.Grace != 3*time.Second || !p.GiveUp || p.Depth < 1 || p.Source == nil || p.Sink == nil || p.New {
+		t.Errorf("got %+v, want it as configured", p)
+	}
+	if len(p.Stages) != 2 || p.Stages[0].Name != "gzip" || p.Stages[1].Name != "gzip-2" {
+		t.Errorf("got stages %v, want gzip and gzip-2", p.Stages)
+	}
+	if env := p.Stages[0].Transform.(nothing).env; env.Workers != 2 || env.Pipeline != "a" || env.MaxRecord != 16<<20 || env.Every || env.Transient {
+		t.Errorf("got env %+v, want that of the pipeline", env)
+	}
+	if fitted[1].Pipeline(config.Links{}).GiveUp {
+		t.Error("got a pipeline that gives up, want one that stops")
+	}
+}

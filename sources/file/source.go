@@ -1,0 +1,191 @@
+package file
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"sluice/pipeline"
+)
+
+// source reads files.
+type source struct {
+	path  string
+	batch int // 0: names
+}
+
+// Need implements [pipeline.Sized]: the names of one large directory.
+func (*source) Need() int64 { return 4 << 20 }
+
+// Open implements [pipeline.Source].
+func (s *source) Open(_ context.Context, p *pipeline.Pass) (pipeline.Reader, error) {
+	place, err := find(s.path)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(place.dir)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{source: s, place: place, root: root, parallel: max(1, p.Parallel)}, nil
+}
+
+type reader struct {
+	*source
+	place
+	root     *os.Root
+	parallel int
+}
+
+// Close implements [pipeline.Reader]. Bodies that are open stay readable.
+func (r *reader) Close() error { return r.root.Close() }
+
+// Plan implements [pipeline.Reader]. It walks all names once, for the end of
+// each lane and the bytes that are expected.
+func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
+	n := r.parallel
+	if r.name != "" {
+		n = 1
+	}
+	lanes := make([]pipeline.Lane, n)
+	for i := range lanes {
+		lanes[i] = pipeline.Lane{Name: fmt.Sprint(i), Part: i, Parts: n, ID: fmt.Sprintf("file %s part %d of %d", r.path, i, n)}
+	}
+	left, example := 0, ""
+	err := r.walk(ctx, "", func(key string) error {
+		lane := &lanes[part(key, n)]
+		lane.Spec = token(key)
+		if info, err := r.stat(key); err == nil {
+			lane.Bytes += info.Size()
+		}
+		return nil
+	}, func(name string) { left, example = left+1, name })
+	if left > 0 {
+		pipeline.Logger(ctx).Warn("not regular files: left out", "count", left, "last", example)
+	}
+	return lanes, err
+}
+
+// walk visits the keys of the place, from a key on.
+func (r *reader) walk(ctx context.Context, from string, visit func(key string) error, skipped func(name string)) error {
+	if r.name != "" {
+		if r.name < from {
+			return nil
+		}
+		return visit(r.name)
+	}
+	w := &walker{root: r.root, pattern: r.pattern, batch: r.batch, from: from, visit: visit, skipped: skipped}
+	if w.batch == 0 {
+		w.batch = names
+	}
+	return w.walk(ctx, "")
+}
+
+// errPast ends a walk at the end of a lane.
+var errPast = errors.New("past the end of the lane")
+
+// Read implements [pipeline.Reader].
+func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
+	if lane.Spec == "" {
+		return nil
+	}
+	end, err := untoken(lane.Spec)
+	if err != nil {
+		return err
+	}
+	after, err := untoken(from.Token)
+	if err != nil {
+		return err
+	}
+	first := after
+	if from.Inner != "" {
+		first = from.Key // it comes first, if it is there; what appeared before it waits
+	}
+	err = r.walk(ctx, first, func(key string) error {
+		switch {
+		case key > end:
+			return errPast
+		case key <= after, part(key, lane.Parts) != lane.Part:
+			return nil
+		}
+		it, err := r.item(key)
+		if it == nil || err != nil {
+			return err
+		}
+		return pipeline.Send(ctx, out, it)
+	}, nil)
+	if errors.Is(err, errPast) {
+		return nil
+	}
+	return err
+}
+
+// part is the lane of a key.
+func part(key string, parts int) int {
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return int(h.Sum32() % uint32(max(1, parts)))
+}
+
+// stat looks at the file of a key, behind a link as well.
+func (r *reader) stat(key string) (fs.FileInfo, error) {
+	if r.name != "" {
+		key = r.file
+	}
+	return r.root.Stat(key)
+}
+
+// item is the file of a key; nil if it is not there any more.
+func (r *reader) item(key string) (*pipeline.Item, error) {
+	it := &pipeline.Item{Key: key, Pos: pipeline.Position{Token: token(key)}, Size: -1, Records: -1}
+	if !utf8.ValidString(key) {
+		it.Key, it.Body = fmt.Sprintf("%q", key), never("its name is not UTF-8")
+		return it, nil
+	}
+	info, err := r.stat(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, lerr := r.root.Lstat(key); errors.Is(lerr, fs.ErrNotExist) && r.name == "" {
+			return nil, nil
+		}
+	}
+	if err != nil {
+		it.Body = never(err.Error())
+		return it, nil
+	}
+	it.Version, it.Size = version(info), info.Size()
+	it.Meta = &pipeline.Meta{Modified: info.ModTime()}
+	it.Body = &body{root: r.root, name: key, info: info}
+	if r.name != "" {
+		it.Body.(*body).name = r.file
+	}
+	return it, nil
+}
+
+// never is a body that cannot be had.
+func never(why string) pipeline.Body { return gone{fmt.Errorf("%s: %w", why, pipeline.ErrGone)} }
+
+// token names a key in positions, which are text.
+func token(key string) string {
+	if utf8.ValidString(key) {
+		return key
+	}
+	return "\x00" + hex.EncodeToString([]byte(key))
+}
+
+func untoken(s string) (string, error) {
+	raw, ok := strings.CutPrefix(s, "\x00")
+	if !ok {
+		return s, nil
+	}
+	b, err := hex.DecodeString(raw)
+	if err != nil {
+		return "", fmt.Errorf("position %q: %w", s, err)
+	}
+	return string(b), nil
+}

@@ -1,0 +1,143 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// walker visits the files of a place in byte order of their keys.
+type walker struct {
+	root    *os.Root
+	pattern []string
+	batch   int                    // names of one directory in memory
+	from    string                 // keys before it are left out
+	visit   func(key string) error // of a regular file, or of a link
+	skipped func(name string)      // what is neither, nor a directory to enter; may be nil
+}
+
+// entry is a name in a directory. Names of directories end with a slash, so
+// that their order is that of the keys.
+type entry struct {
+	name string
+	skip bool // neither a file nor a directory
+}
+
+// names is how many names of one directory are in memory: twice as many while
+// it is listed.
+const names = 16 << 10
+
+// work is the folder of files that are not finished.
+const work = ".sluice/"
+
+// walk visits what is below dir, which is "" or ends with a slash.
+func (w *walker) walk(ctx context.Context, dir string) error {
+	for after := ""; ; {
+		batch, err := w.list(ctx, dir, after)
+		if err != nil {
+			return err
+		}
+		for _, e := range batch {
+			if err := w.entry(ctx, dir, e); err != nil {
+				return err
+			}
+		}
+		if len(batch) < w.batch {
+			return nil
+		}
+		after = batch[len(batch)-1].name
+	}
+}
+
+func (w *walker) entry(ctx context.Context, dir string, e entry) error {
+	key := dir + e.name
+	switch {
+	case e.skip:
+		if w.skipped != nil {
+			w.skipped(key)
+		}
+		return nil
+	case !strings.HasSuffix(key, "/"):
+		if key < w.from {
+			return nil
+		}
+		return w.visit(key)
+	case key < w.from && !strings.HasPrefix(w.from, key): // all in it comes before
+		return nil
+	}
+	err := w.walk(ctx, key)
+	if errors.Is(err, errVanished) {
+		return nil
+	}
+	return err
+}
+
+// errVanished is the error of a directory below the first that is gone: what
+// was in it is no longer there, like a file that was removed before its turn.
+var errVanished = errors.New("directory vanished")
+
+// list returns the names of a directory that match and come after a name, the
+// first w.batch of them, in order.
+func (w *walker) list(ctx context.Context, dir, after string) (batch []entry, err error) {
+	f, err := w.root.Open(path.Join(".", dir))
+	if errors.Is(err, fs.ErrNotExist) && dir != "" {
+		return nil, errVanished
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for {
+		some, err := f.ReadDir(1 << 10)
+		for _, d := range some {
+			if e, ok := w.match(dir, d); ok && e.name > after {
+				batch = append(batch, e)
+			}
+		}
+		if len(batch) >= 2*w.batch || err != nil {
+			slices.SortFunc(batch, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+			batch = batch[:min(len(batch), w.batch)]
+		}
+		switch {
+		case err == io.EOF:
+			return batch, nil
+		case errors.Is(err, fs.ErrNotExist) && dir != "":
+			return nil, errVanished
+		case err != nil:
+			return nil, fmt.Errorf("list %q: %w", dir, err)
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// match says whether a name belongs to the place, and what it is.
+func (w *walker) match(dir string, d fs.DirEntry) (e entry, ok bool) {
+	e.name = d.Name()
+	depth := strings.Count(dir, "/")
+	if depth < len(w.pattern) {
+		if ok, _ := path.Match(w.pattern[depth], e.name); !ok {
+			return e, false
+		}
+	}
+	last := depth >= len(w.pattern)-1 // else only directories lead on
+	switch t := d.Type(); {
+	case t.IsDir():
+		e.name += "/"
+		return e, e.name != work
+	case t.IsRegular():
+		return e, last
+	case t&fs.ModeSymlink != 0:
+		info, err := w.root.Stat(path.Join(dir, e.name))
+		e.skip = err == nil && !info.Mode().IsRegular()
+		return e, last || e.skip
+	}
+	e.skip = true
+	return e, last
+}

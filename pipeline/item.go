@@ -87,7 +87,8 @@ type Body interface {
 	Open(context.Context) (io.ReadCloser, error)
 }
 
-// OpenFrom is a Body that can be entered in its middle, at a mark.
+// OpenFrom is a Body that can be entered in its middle, at a mark. The marks of
+// a source's bodies are byte offsets, in decimal.
 type OpenFrom interface {
 	OpenFrom(ctx context.Context, mark string) (io.ReadCloser, error)
 }

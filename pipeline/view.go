@@ -106,3 +106,13 @@ func (r *viewReader) Mark() (string, int64) {
 	}
 	return "", 0
 }
+
+// ByOffset gives a body as one that is entered at byte offsets, as those of
+// sources are, and no view is.
+func ByOffset(b Body) (OpenFrom, bool) {
+	if _, shown := b.(entered); shown {
+		return nil, false
+	}
+	o, ok := b.(OpenFrom)
+	return o, ok
+}

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sluice/internal/disk"
 	"sluice/internal/keys"
 	"sluice/internal/kind"
 	"sluice/internal/roll"
@@ -78,35 +79,17 @@ func (c *Config) Build(kind.Env) (pipeline.Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}
-	return &sink{Config: *c, key: t, open: func() (disk, error) { return openDisk(absolute(c.Path)) }}, nil
+	return &sink{Config: *c, key: t, open: func() (folder, error) { return openFolder(absolute(c.Path)) }}, nil
 }
 
-// openDisk opens the directory, and makes it if there is none.
-func openDisk(path string) (disk, error) {
-	made, err := makeAll(path)
-	if err != nil {
+// openFolder opens the directory, and makes it if there is none.
+func openFolder(path string) (folder, error) {
+	if err := disk.Mkdir(path, 0o777); err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range made {
-		if err := syncDir(os.Open(filepath.Dir(dir))); err != nil {
-			root.Close()
-			return nil, err
-		}
-	}
-	return rootDisk{root}, nil
-}
-
-// makeAll makes a directory and those above it, and returns those it made.
-func makeAll(path string) (made []string, err error) {
-	for dir := path; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(dir); err == nil {
-			break
-		}
-		made = append(made, dir)
-	}
-	return made, os.MkdirAll(path, 0o777)
+	return rootFolder{root}, nil
 }

@@ -25,7 +25,7 @@ const work = ".sluice"
 type sink struct {
 	Config
 	key  *keys.Template
-	open func() (disk, error)
+	open func() (folder, error)
 }
 
 // Need implements [pipeline.Sized].
@@ -37,7 +37,7 @@ func (s *sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{sink: s, disk: d, rows: rows{p.Store}, synced: map[string]bool{}, mark: mark(p.Pipeline)}
+	w := &writer{sink: s, folder: d, rows: rows{p.Store}, synced: map[string]bool{}, mark: mark(p.Pipeline)}
 	if err := w.begin(p); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -54,16 +54,16 @@ func (w *writer) begin(p *pipeline.Pass) (err error) {
 			return err
 		}
 	}
-	if err := w.disk.Mkdir(work); err != nil {
+	if err := w.folder.Mkdir(work); err != nil {
 		return err
 	}
-	names, err := w.disk.Names(work)
+	names, err := w.folder.Names(work)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if name = path.Join(work, name); strings.HasPrefix(name, path.Join(work, w.mark)) && w.disk.Abandoned(name) {
-			if err := w.disk.Remove(name); err != nil {
+		if name = path.Join(work, name); strings.HasPrefix(name, path.Join(work, w.mark)) && w.folder.Abandoned(name) {
+			if err := w.folder.Remove(name); err != nil {
 				return err
 			}
 		}
@@ -81,9 +81,9 @@ func mark(pipeline string) string {
 type writer struct {
 	*roll.Writer
 	*sink
-	disk disk
-	rows rows
-	mark string
+	folder folder
+	rows   rows
+	mark   string
 
 	mu     sync.Mutex
 	synced map[string]bool // directories that are durable with all above them; some of them
@@ -94,8 +94,8 @@ func (*writer) Finish(context.Context) error { return nil }
 
 // Close implements [pipeline.Writer].
 func (w *writer) Close() error {
-	w.disk.Remove(work) // not if another process has a file in it
-	return w.disk.Close()
+	w.folder.Remove(work) // not if another process has a file in it
+	return w.folder.Close()
 }
 
 // Create implements [roll.Target].
@@ -107,10 +107,10 @@ func (w *writer) Create(_ context.Context, key string, owner roll.Owner, _ *pipe
 		return nil, err
 	}
 	temp := path.Join(work, w.mark+rand.Text())
-	f, err := w.disk.Create(temp)
+	f, err := w.folder.Create(temp)
 	if errors.Is(err, fs.ErrNotExist) { // another process has removed the folder
-		if err = w.disk.Mkdir(work); err == nil {
-			f, err = w.disk.Create(temp)
+		if err = w.folder.Mkdir(work); err == nil {
+			f, err = w.folder.Create(temp)
 		}
 	}
 	if err != nil {
@@ -121,7 +121,7 @@ func (w *writer) Create(_ context.Context, key string, owner roll.Owner, _ *pipe
 
 // allow is nil if a file may have the name.
 func (w *writer) allow(key string, owner roll.Owner) error {
-	exists, err := w.disk.Exists(key)
+	exists, err := w.folder.Exists(key)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
@@ -141,9 +141,9 @@ func (w *writer) Sweep(ctx context.Context, prefix string, owner roll.Owner, sta
 		if !owner.Stale(theirs) || !stale(key) {
 			return false, ctx.Err()
 		}
-		err = w.disk.Remove(key)
+		err = w.folder.Remove(key)
 		if err == nil {
-			err = w.disk.Sync(path.Dir(key))
+			err = w.folder.Sync(path.Dir(key))
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
@@ -158,7 +158,7 @@ type object struct {
 	key   string
 	owner roll.Owner
 	temp  string
-	file  diskFile
+	file  newFile
 	n     int64
 }
 
@@ -196,7 +196,7 @@ func (o *object) commit() error {
 	if err := o.w.rows.put(o.key, o.owner); err != nil {
 		return err
 	}
-	if err := o.w.disk.Rename(o.temp, o.key); err != nil {
+	if err := o.w.folder.Rename(o.temp, o.key); err != nil {
 		return err
 	}
 	o.temp = ""
@@ -204,7 +204,7 @@ func (o *object) commit() error {
 		return err
 	}
 	o.file = nil
-	return o.w.disk.Sync(path.Dir(o.key))
+	return o.w.folder.Sync(path.Dir(o.key))
 }
 
 // Abort implements [roll.Object].
@@ -214,7 +214,7 @@ func (o *object) Abort(context.Context) error {
 		o.file.Close() // what it says no longer matters
 	}
 	if o.temp != "" {
-		err = o.w.disk.Remove(o.temp)
+		err = o.w.folder.Remove(o.temp)
 	}
 	return err
 }
@@ -236,10 +236,10 @@ func (w *writer) mkdir(dir string) error {
 			n = len(dir) - at
 		}
 		sub := dir[:at+n]
-		if err := w.disk.Mkdir(sub); err != nil {
+		if err := w.folder.Mkdir(sub); err != nil {
 			return err
 		}
-		if err := w.disk.Sync(path.Dir(sub)); err != nil {
+		if err := w.folder.Sync(path.Dir(sub)); err != nil {
 			return err
 		}
 		at += n + 1

@@ -31,7 +31,7 @@ type entry struct {
 
 // names is how many names of one directory are in memory: twice as many while
 // it is listed.
-const names = 16 << 10
+const names = 8 << 10
 
 // work is the folder of files that are not finished.
 const work = ".sluice/"
@@ -64,18 +64,18 @@ func (w *walker) entry(ctx context.Context, dir string, e entry) error {
 		}
 		return nil
 	case !strings.HasSuffix(key, "/"):
-		if key < w.from {
-			return nil
-		}
 		return w.visit(key)
-	case key < w.from && !strings.HasPrefix(w.from, key): // all in it comes before
-		return nil
 	}
 	err := w.walk(ctx, key)
 	if errors.Is(err, errVanished) {
 		return nil
 	}
 	return err
+}
+
+// before says whether a file, or all in a directory, comes before from.
+func (w *walker) before(key string) bool {
+	return key < w.from && !(strings.HasSuffix(key, "/") && strings.HasPrefix(w.from, key))
 }
 
 // errVanished is the error of a directory below the first that is gone: what
@@ -96,7 +96,7 @@ func (w *walker) list(ctx context.Context, dir, after string) (batch []entry, er
 	for {
 		some, err := f.ReadDir(1 << 10)
 		for _, d := range some {
-			if e, ok := w.match(dir, d); ok && e.name > after {
+			if e, ok := w.match(dir, d); ok && e.name > after && !w.before(dir+e.name) {
 				batch = append(batch, e)
 			}
 		}

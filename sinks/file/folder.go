@@ -1,0 +1,106 @@
+package file
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// folder is a directory, with slash paths relative to it. Names become durable
+// by Sync of the directory they are in, bytes by Sync of the file.
+type folder interface {
+	Create(name string) (newFile, error) // locked until it is closed; fails if there is one
+	Abandoned(name string) bool          // nobody has it open and locked
+	Rename(from, to string) error
+	Remove(name string) error
+	Mkdir(name string) error
+	Exists(name string) (bool, error)
+	Names(dir string) ([]string, error)
+	Sync(dir string) error
+	Close() error
+}
+
+type newFile interface {
+	Write(p []byte) (int, error)
+	Sync() error
+	Close() error
+}
+
+// rootFolder is a directory of the operating system. Nothing leaves it, also
+// not through links.
+type rootFolder struct{ *os.Root }
+
+// Create implements folder.
+func (r rootFolder) Create(name string) (newFile, error) {
+	f, err := r.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(f); err != nil {
+		return nil, errors.Join(err, f.Close(), r.Root.Remove(name))
+	}
+	return f, nil
+}
+
+// Abandoned implements folder.
+func (r rootFolder) Abandoned(name string) bool {
+	f, err := r.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return lock(f) == nil
+}
+
+// lock takes the lock of a file, which ends with the process at the latest.
+func lock(f *os.File) error {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var lerr error
+	err = c.Control(func(fd uintptr) { lerr = syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB) })
+	return errors.Join(err, lerr)
+}
+
+// Mkdir implements folder.
+func (r rootFolder) Mkdir(name string) error {
+	if err := r.Root.Mkdir(name, 0o777); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// Exists implements folder. A link that leads nowhere exists.
+func (r rootFolder) Exists(name string) (bool, error) {
+	_, err := r.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Names implements folder.
+func (r rootFolder) Names(dir string) ([]string, error) {
+	d, err := r.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Readdirnames(-1)
+}
+
+// Sync implements folder. A file system that cannot sync directories is taken
+// to need no such thing.
+func (r rootFolder) Sync(dir string) error {
+	d, err := r.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}

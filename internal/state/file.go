@@ -1,0 +1,101 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/disk"
+)
+
+func openFile(path string) (*bbolt.DB, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = create(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	return openBolt(path)
+}
+
+// create makes an empty state. It gets its name when it is whole: what has the
+// name and is not whole was damaged.
+func create(path string) error {
+	draft := path + ".new"
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := bbolt.Open(draft, 0o600, &bbolt.Options{Timeout: lockWait})
+	if err != nil {
+		return fmt.Errorf("create %s: %w", draft, err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucket([]byte(formatName + formatVersion))
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		return fmt.Errorf("create %s: %w", draft, err)
+	}
+	if err := os.Rename(draft, path); err != nil {
+		return err
+	}
+	return disk.SyncDir(filepath.Dir(path))
+}
+
+// openBolt opens a file with bbolt once it is found to be whole.
+func openBolt(path string) (db *bbolt.DB, err error) {
+	var found error
+	checked := func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
+		if err != nil {
+			return nil, err
+		}
+		if found = check(f, func(_, _ string, _ []byte) error { return nil }); found != nil {
+			f.Close()
+			return nil, found
+		}
+		return f, nil
+	}
+	err = guard(func() (err error) {
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, OpenFile: checked,
+			FreelistType: bbolt.FreelistMapType, NoStatistics: true})
+		return err
+	})
+	if err == nil {
+		return db, nil
+	}
+	if db != nil { // it panicked
+		guard(db.Close)
+	}
+	return nil, damagedOr(path, err)
+}
+
+// check checks a file as it is on the disk, not as it is remembered: after a
+// failed sync the two may differ.
+func check(f *os.File, row func(bucket, key string, value []byte) error) error {
+	unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return walk(f, info.Size(), row)
+}
+
+// guard makes an error of a panic of f, also of one that the hardware causes
+// when a part of the file cannot be read.
+func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = damage("%v", p)
+		}
+	}()
+	return f()
+}

@@ -2,9 +2,12 @@ package ops
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -117,6 +120,33 @@ func newReport(res pipeline.Result, s pipeline.Status, err error) Report {
 		r.Outcome = Complete
 	}
 	return r
+}
+
+// NeverBegan is the report of a pass that an error kept from beginning.
+func NeverBegan(err error) Report {
+	return newReport(pipeline.Result{}, pipeline.Status{}, err)
+}
+
+// Log logs the report.
+func (r Report) Log(log *slog.Logger, name string) {
+	level := slog.LevelInfo
+	switch r.Outcome {
+	case Failed:
+		level = slog.LevelError
+	case Partial, Stopped:
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{
+		slog.String("pipeline", name), slog.String("outcome", string(r.Outcome)), slog.Int64("pass", r.Pass),
+		slog.Int64("read", r.Records.Read+r.Records.Created), slog.Int64("written", r.Records.Written),
+		slog.Int64("filtered", r.Records.Filtered), slog.Int64("dead", r.Records.Dead),
+		slog.Int64("objects_read", r.Objects.Read), slog.Int64("objects_written", r.Objects.Written), slog.Int64("vanished", r.Objects.Vanished),
+		slog.Float64("seconds", math.Round(1000*r.Seconds)/1000),
+	}
+	if r.Error != "" {
+		attrs = append(attrs, slog.String("error", r.Error))
+	}
+	log.LogAttrs(context.Background(), level, "pass ended", attrs...)
 }
 
 // disagree checks the promise once more where it is made: what was read is

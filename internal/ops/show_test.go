@@ -95,7 +95,7 @@ func TestTheSummaryNamesWhatToDo(t *testing.T) {
 		"old":   {Outcome: ops.Partial, Records: ops.Records{Read: 3, Written: 1, Dead: 2}},
 	}
 	var b bytes.Buffer
-	if err := rs.Summary(&b, []string{"logs", "audit", "old", "absent"}, false); err != nil {
+	if err := rs.Summary(&b, []string{"logs", "audit", "old", "absent"}, ops.Style{Again: "run again to resume"}); err != nil {
 		t.Fatal(err)
 	}
 	want := `PIPELINE  OUTCOME   RECORDS IN        OUT  BYTES IN      OUT  OBJECTS IN  OUT  DEAD  SECONDS  RECORDS/S
@@ -105,7 +105,7 @@ old       partial            3          1       0 B      0 B           0    0   
 
 audit: failed: sink: lane a: 503
   sink: lane b: 503
-  What was saved is safe: when the cause is gone, run again to resume.
+  When the cause is gone: run again to resume.
 
 old: complete but for 2 dead letters: see dead_letters for each and its reason.
 `
@@ -113,7 +113,7 @@ old: complete but for 2 dead letters: see dead_letters for each and its reason.
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 	b.Reset()
-	rs.Summary(&b, []string{"audit"}, true)
+	rs.Summary(&b, []string{"audit"}, ops.Style{Color: true})
 	if got := b.String(); !strings.Contains(got, "\x1b[31mfailed \x1b[0m") {
 		t.Errorf("got %q, want a red outcome", got)
 	}

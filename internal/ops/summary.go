@@ -6,9 +6,15 @@ import (
 	"strings"
 )
 
+// Style is how a summary is written.
+type Style struct {
+	Color bool
+	Again string // what to do about a pass that is not complete: "run again to resume"
+}
+
 // Summary writes a table of what became of the pipelines, in the order of
 // names, and below it what went wrong and what to do about it.
-func (rs Reports) Summary(out io.Writer, names []string, color bool) error {
+func (rs Reports) Summary(out io.Writer, names []string, style Style) error {
 	rows := [][]string{{"PIPELINE", "OUTCOME", "RECORDS IN", "OUT", "BYTES IN", "OUT", "OBJECTS IN", "OUT", "DEAD", "SECONDS", "RECORDS/S"}}
 	var below strings.Builder
 	for _, name := range names {
@@ -17,11 +23,11 @@ func (rs Reports) Summary(out io.Writer, names []string, color bool) error {
 			continue
 		}
 		rows = append(rows, r.row(name))
-		if advice := r.advice(); advice != "" {
+		if advice := r.advice(style.Again); advice != "" {
 			fmt.Fprintf(&below, "\n%s: %s\n", name, advice)
 		}
 	}
-	_, err := io.WriteString(out, table(rows, color)+below.String())
+	_, err := io.WriteString(out, table(rows, style.Color)+below.String())
 	return err
 }
 
@@ -41,12 +47,12 @@ func (r Report) row(name string) []string {
 }
 
 // advice says what went wrong and what to do.
-func (r Report) advice() string {
+func (r Report) advice(again string) string {
 	switch r.Outcome {
 	case Failed:
-		return "failed: " + strings.ReplaceAll(r.Error, "\n", "\n  ") + "\n  What was saved is safe: when the cause is gone, run again to resume."
+		return "failed: " + strings.ReplaceAll(r.Error, "\n", "\n  ") + "\n  When the cause is gone: " + again + "."
 	case Stopped:
-		return "stopped before its end: run again to resume."
+		return "stopped before its end: " + again + "."
 	case Partial:
 		var what []string
 		if n := r.Records.Dead; n > 0 {

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+
+	"sluice/internal/ops"
+)
+
+// end reports what became of the pipelines, and says with which status the
+// process ends. err is what went wrong beside them.
+func (s *session) end(err error) error {
+	reports := s.reports(err)
+	err = errors.Join(err, s.writeReport(reports))
+	if len(s.watches) == len(s.pipelines) && !s.quiet && !s.json() {
+		err = errors.Join(err, reports.Summary(s.console, s.names(), s.style()))
+	}
+	if err != nil {
+		return err
+	}
+	return s.status(reports)
+}
+
+// status is the worst of the pipelines. One that repeats its passes and was
+// stopped has done what was asked for, unless its last pass failed.
+func (s *session) status(reports ops.Reports) error {
+	counted := ops.Reports{}
+	for _, p := range s.pipelines {
+		r := reports[p.Name]
+		if s.daemon(p) && r.Outcome != ops.Failed {
+			continue
+		}
+		counted[p.Name] = r
+	}
+	switch counted.Outcome() {
+	case ops.Failed:
+		return &exit{status: exitFailed}
+	case ops.Stopped:
+		return &exit{status: exitStopped}
+	case ops.Partial:
+		return &exit{status: exitPartial}
+	}
+	return nil
+}
+
+// reports are the last reports of the pipelines. If err kept one from a first
+// pass, it failed.
+func (s *session) reports(err error) ops.Reports {
+	reports := ops.Reports{}
+	for _, w := range s.watches {
+		if r, ok := w.Report(); ok {
+			reports[w.Name()] = r
+		}
+	}
+	for _, p := range s.pipelines {
+		if _, ok := reports[p.Name]; !ok && err != nil {
+			reports[p.Name] = ops.NeverBegan(err)
+		}
+	}
+	return reports
+}
+
+func (s *session) writeReport(reports ops.Reports) error {
+	switch s.report {
+	case "":
+		return nil
+	case "-":
+		return reports.Write(s.stdout)
+	}
+	return reports.WriteFile(s.report)
+}
+
+// reportSoFar keeps the report in a file up to date while passes repeat.
+func (s *session) reportSoFar() {
+	if s.report == "-" {
+		return
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.writeReport(s.reports(nil)); err != nil {
+		s.log.Warn("the report cannot be written", "error", err)
+	}
+}
+
+func (s *session) names() (names []string) {
+	for _, p := range s.pipelines {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+func (s *session) style() ops.Style {
+	again := "run again to resume"
+	if s.transient {
+		again = "it begins anew when it is run again; with --state DIR it would resume"
+	}
+	return ops.Style{Color: s.console.Color, Again: again}
+}

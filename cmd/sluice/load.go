@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/config"
+)
+
+// defaultFiles are looked for, in this order, where no file is named.
+var defaultFiles = []string{"sluice.yaml", "config.yaml"}
+
+// configFlag adds the flag that names the configuration.
+func configFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVarP(path, "config", "c", "", "configuration `FILE`, - for standard input (default: ./sluice.yaml, else ./config.yaml)")
+	cmd.MarkFlagFilename("config", "yaml", "yml")
+}
+
+// load reads the configuration that path names, or one of the default files.
+func load(path string, stdin io.Reader) (*config.File, error) {
+	name, text, err := read(path, stdin)
+	if err != nil {
+		return nil, usage(err)
+	}
+	file, err := config.Parse(name, text, config.Options{})
+	return file, usage(err)
+}
+
+func read(path string, stdin io.Reader) (name string, text []byte, err error) {
+	switch path {
+	case "-":
+		text, err = io.ReadAll(stdin)
+		return "stdin", text, err
+	case "":
+		for _, path := range defaultFiles {
+			if text, err = os.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
+				return path, text, err
+			}
+		}
+		return "", nil, fmt.Errorf("there is neither %s here; name the configuration with -c FILE, or move data without one: sluice copy SOURCE SINK", strings.Join(defaultFiles, " nor "))
+	}
+	text, err = os.ReadFile(path)
+	return path, text, err
+}
+
+// choose returns the named pipelines, in the order of the file; all if none is
+// named.
+func choose(file *config.File, names []string) ([]*config.Pipeline, error) {
+	var chosen []*config.Pipeline
+	known := make([]string, len(file.Pipelines))
+	for i, p := range file.Pipelines {
+		known[i] = p.Name
+		if len(names) == 0 || slices.Contains(names, p.Name) {
+			chosen = append(chosen, p)
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, usage(fmt.Errorf("no pipeline %q in the configuration; there are: %s", name, strings.Join(known, ", ")))
+		}
+	}
+	return chosen, nil
+}
+
+// stateFile is where the state of a pipeline is.
+func stateFile(dir, pipeline string) string { return filepath.Join(dir, pipeline+".db") }
+
+// completePipelines completes names of pipelines from the configuration.
+func completePipelines(config *string, most int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) >= most || *config == "-" {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		file, err := load(*config, nil)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var names []cobra.Completion
+		for _, p := range file.Pipelines {
+			if !slices.Contains(args, p.Name) {
+				names = append(names, p.Name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}

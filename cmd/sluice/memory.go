@@ -1,0 +1,21 @@
+package main
+
+import (
+	"os"
+	"runtime/debug"
+
+	"sluice/internal/unit"
+)
+
+// gcRoom is what the heap may have beyond memory before the collector works
+// without pause: garbage, and the runtime itself. With the code of the program
+// it stays well within the 60 MB that the process may have beyond memory.
+const gcRoom = 16 << 20
+
+// limitMemory tells the garbage collector how much memory there is, unless
+// GOMEMLIMIT says so.
+func limitMemory(memory unit.Bytes) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(memory) + gcRoom)
+	}
+}

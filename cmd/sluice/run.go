@@ -1,0 +1,46 @@
+package main
+
+import (
+	"math"
+
+	"github.com/spf13/cobra"
+)
+
+func runCommand() *cobra.Command {
+	var (
+		path string
+		s    session
+	)
+	cmd := &cobra.Command{
+		Use:   "run [PIPELINE...]",
+		Short: "Run the pipelines of a configuration",
+		Long: `Run the pipelines of a configuration, all or those that are named, side by side.
+
+A pipeline makes one pass over its source: the one that was interrupted, else a
+new one. A pipeline with "every" repeats its passes until it is stopped; a pass
+that failed is tried again at the next tick, and later after each failure.
+
+` + statuses,
+		Example: `  sluice run
+  sluice run -c archive.yaml logs --report report.json
+  sluice run --once                 one pass each, then exit`,
+		ValidArgsFunction: completePipelines(&path, math.MaxInt),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			file, err := load(path, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			pipelines, err := choose(file, names)
+			if err != nil {
+				return err
+			}
+			s.file, s.pipelines, s.stdout = file, pipelines, cmd.OutOrStdout()
+			return s.run(cmd.Context())
+		},
+	}
+	configFlag(cmd, &path)
+	s.view.flags(cmd)
+	cmd.Flags().BoolVar(&s.once, "once", false, `one pass of each pipeline, also where the configuration says "every"`)
+	cmd.Flags().BoolVar(&s.accept, "accept", false, "go on with a state that was made with another source or sink")
+	return cmd
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/internal/config"
+	"sluice/internal/ops"
+	"sluice/internal/state"
+)
+
+// session runs pipelines side by side, and shows and reports what they do.
+type session struct {
+	view
+	file      *config.File
+	pipelines []*config.Pipeline
+	once      bool // pipelines that repeat their passes make one
+	accept    bool
+	transient bool // the state is gone after the session
+	stdout    io.Writer
+
+	console *ops.Console
+	log     *slog.Logger
+	watches []*ops.Watch // of the pipelines that were opened, in order
+	http    net.Listener // nil: none
+	closers []func() error
+	writing sync.Mutex // of the report
+}
+
+// run runs the session. The error says with which status the process ends.
+func (s *session) run(ctx context.Context) (err error) {
+	if s.console, s.log, err = s.view.open(); err != nil {
+		return err
+	}
+	fitted, err := config.Fit(s.file.Memory, s.pipelines...)
+	if err != nil {
+		return usage(err)
+	}
+	limitMemory(s.file.Memory)
+	if err = s.open(ctx, fitted); err == nil {
+		err = s.move(ctx)
+	}
+	for _, c := range slices.Backward(s.closers) {
+		err = errors.Join(err, c())
+	}
+	return s.end(err)
+}
+
+// open opens all that may be missing or in use, before anything moves.
+func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error) {
+	if s.file.HTTP != "" {
+		if s.http, err = ops.Listen(ctx, s.file.HTTP); err != nil {
+			return err
+		}
+		s.closers = append(s.closers, func() error { s.http.Close(); return nil }) // an error says that it is closed
+	}
+	for _, f := range fitted {
+		links := config.Links{Log: s.log}
+		if links.Store, err = s.openState(f.Config); err != nil {
+			return fmt.Errorf("pipeline %s: %w", f.Config.Name, err)
+		}
+		if f.Lanes < f.Config.Lanes {
+			s.log.Warn("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
+		}
+		s.watches = append(s.watches, ops.NewWatch(f.Pipeline(links)))
+	}
+	return nil
+}
+
+// openState opens the state of a pipeline and ties it to its stages.
+func (s *session) openState(p *config.Pipeline) (*state.Store, error) {
+	st, err := state.Open(stateFile(s.file.State, p.Name))
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, st.Close)
+	if s.accept {
+		return st, st.Accept(p.Identity())
+	}
+	err = st.Bind(p.Identity())
+	if changed := new(state.ChangedError); errors.As(err, &changed) {
+		return nil, usage(err)
+	}
+	return st, err
+}
+
+// move runs the pipelines to their end or until ctx ends, and shows them
+// meanwhile.
+func (s *session) move(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	shown, end := context.WithCancel(context.WithoutCancel(ctx))
+	said := context.AfterFunc(ctx, func() {
+		s.log.Warn("stopping: what has been read is delivered; a second signal leaves at once")
+	})
+	var g errgroup.Group
+	if s.http != nil {
+		g.Go(func() error {
+			defer stop()
+			return ops.Serve(shown, s.http, ops.Handler(build(), s.watches...))
+		})
+	}
+	g.Go(func() error { s.progress(shown); return nil })
+	g.Go(func() error {
+		defer end()
+		defer said()
+		return s.passes(ctx)
+	})
+	return g.Wait()
+}
+
+func (s *session) progress(ctx context.Context) {
+	switch {
+	case s.quiet:
+	case s.console.Terminal && !s.json():
+		ops.Bars(ctx, s.console, s.watches...)
+	default:
+		ops.Lines(ctx, s.log, s.watches...)
+	}
+}
+
+// passes runs the passes of all pipelines, each at its own pace.
+func (s *session) passes(ctx context.Context) error {
+	var g errgroup.Group
+	for i, p := range s.pipelines {
+		w := s.watches[i]
+		g.Go(func() error {
+			if !s.daemon(p) {
+				s.pass(ctx, w, s.quiet || s.json()) // else the summary says it
+				return nil
+			}
+			ops.Repeat(ctx, time.Duration(p.Every), func(ctx context.Context) error {
+				defer s.reportSoFar()
+				if r := s.pass(ctx, w, true); r.Outcome == ops.Failed {
+					return errors.New(r.Error)
+				}
+				return nil
+			})
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (s *session) pass(ctx context.Context, w *ops.Watch, log bool) ops.Report {
+	r := w.Pass(ctx)
+	if log {
+		r.Log(s.log, w.Name())
+	}
+	return r
+}
+
+// daemon says whether a pipeline repeats its passes until it is stopped.
+func (s *session) daemon(p *config.Pipeline) bool { return p.Every > 0 && !s.once }

@@ -2,6 +2,8 @@ package transforms
 
 import (
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -31,6 +33,17 @@ func (c *Gzip) Identity() string { return fmt.Sprintf("gzip level %d", c.Level) 
 // Build implements [kind.Transform].
 func (c *Gzip) Build(env kind.Env) (pipeline.Transform, error) {
 	return newCompressor(env, c.Workers, gzipSize, func() (encoder, error) {
-		return gzip.NewWriterLevel(nil, c.Level)
+		w, err := gzip.NewWriterLevel(nil, c.Level)
+		return gzipWriter{w}, err
 	})
+}
+
+// gzipWriter writes members without a time.
+type gzipWriter struct{ *gzip.Writer }
+
+// Reset implements encoder. The library takes the zero time for a time like
+// any other; in a member, "none" is 1970.
+func (w gzipWriter) Reset(dst io.Writer) {
+	w.Writer.Reset(dst)
+	w.ModTime = time.Unix(0, 0)
 }

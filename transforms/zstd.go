@@ -23,11 +23,11 @@ const zstdWindow = pipeline.BlockSize
 func zstdSize(l zstd.EncoderLevel) int64 {
 	switch l {
 	case zstd.SpeedFastest:
-		return 2 << 20
-	case zstd.SpeedDefault:
 		return 3 << 20
+	case zstd.SpeedDefault:
+		return 4 << 20
 	case zstd.SpeedBetterCompression:
-		return 6 << 20
+		return 7 << 20
 	}
 	return 38 << 20
 }

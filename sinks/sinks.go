@@ -3,11 +3,16 @@ package sinks
 
 import (
 	"sluice/internal/kind"
+	"sluice/sinks/file"
 	"sluice/sinks/s3"
+	"sluice/sinks/search"
 )
 
 // Kinds makes the options of each kind of sink, by the name that the
 // configuration gives it. It does not change.
 var Kinds = map[string]func() kind.Sink{
-	"s3": func() kind.Sink { return new(s3.Config) },
+	"elasticsearch": func() kind.Sink { return new(search.Config) },
+	"file":          func() kind.Sink { return new(file.Config) },
+	"opensearch":    func() kind.Sink { return new(search.Config) },
+	"s3":            func() kind.Sink { return new(s3.Config) },
 }

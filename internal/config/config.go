@@ -40,9 +40,9 @@ type Kinds struct {
 // File is a configuration that was found to be without errors.
 type File struct {
 	State     string      `yaml:"state" default:"./state" doc:"Directory of what pipelines know between runs, one file for each; relative to the working directory."`
-	Memory    unit.Bytes  `yaml:"memory" default:"80MiB" min:"24MiB" doc:"Memory of the process: its resident size stays under this plus 60 MB."`
+	Memory    unit.Bytes  `yaml:"memory" default:"80MiB" min:"16MiB" doc:"Memory of the process: its resident size stays under this plus 60 MB."`
 	HTTP      string      `yaml:"http" doc:"Address for /healthz, /readyz and /metrics, such as 127.0.0.1:9600; there is none if it is not given."`
-	Pipelines []*Pipeline `yaml:"pipelines" required:"true" doc:"The pipelines by name: a letter or digit, then also . _ and -, at most 64, all lower case."` // in the order of the file
+	Pipelines []*Pipeline `yaml:"pipelines" required:"true" doc:"The pipelines, each below its name: lower case letters and digits, then also . _ and -, at most 64."` // in the order of the file
 }
 
 // Pipeline is one pipeline of a configuration, checked but not yet built.
@@ -55,7 +55,7 @@ type Pipeline struct {
 	Lanes       int           `yaml:"lanes" default:"4" min:"1" max:"256" doc:"Parts of a pass that move at the same time, as many of them as fit into memory."`
 	Every       unit.Duration `yaml:"every" min:"1ms" doc:"Begins a new pass this long after the last one began; without it the pipeline is complete after one."`
 	OnError     string        `yaml:"on_error" default:"stop" enum:"stop|dead_letter" doc:"What becomes of an object that cannot be had: the lane ends with an error, or it is a dead letter."`
-	MaxRecord   unit.Bytes    `yaml:"max_record" default:"16MiB" min:"1MiB" doc:"Longest record, at most a quarter of memory; a longer one is a dead letter."`
+	MaxRecord   unit.Bytes    `yaml:"max_record" default:"8MiB" min:"1MiB" doc:"Longest record, at most a quarter of memory; a longer one is a dead letter."`
 	Grace       unit.Duration `yaml:"grace" default:"8s" doc:"Time to deliver what has been read when the run is stopped."`
 	Line        int           `yaml:"-"` // of its name in the file; 0 without a file
 

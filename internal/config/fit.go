@@ -10,9 +10,10 @@ import (
 	"sluice/pipeline"
 )
 
-// baseMemory is the part of memory that is not for lanes: connections, the
-// state, the program itself.
-const baseMemory = 16 << 20
+// baseMemory is the part of memory that is not for lanes: the state, what is
+// being saved, shown and logged. The program itself and garbage are in what the
+// process may have beyond memory.
+const baseMemory = 8 << 20
 
 // depth is how many items may wait between two stages: enough that neither
 // waits for the other at each item. Their blocks are in the stages' needs.

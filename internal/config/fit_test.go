@@ -35,13 +35,13 @@ func TestLanesAreAsManyAsFitIntoMemory(t *testing.T) {
 		workers  int // of a's gzip
 		pipeline int // how many run
 	}{
-		{80, [2]int{1, 1}, [2]int{1, 0}, 4, 1},
-		{80, [2]int{4, 1}, [2]int{3, 0}, 1, 1},   // 64 MiB for lanes of 20 MiB
-		{96, [2]int{4, 1}, [2]int{4, 0}, 1, 1},   // 80 MiB for lanes of 20 MiB
-		{36, [2]int{4, 1}, [2]int{1, 0}, 1, 1},   // exactly one
-		{200, [2]int{2, 2}, [2]int{2, 2}, 2, 2},  // 2×22 + 2×18 of 184
-		{80, [2]int{4, 4}, [2]int{2, 1}, 1, 2},   // 20+18, then 20 more
-		{94, [2]int{1, 4}, [2]int{1, 3}, 1, 2},   // 20, and 3×18 of 78
+		{72, [2]int{1, 1}, [2]int{1, 0}, 4, 1},
+		{72, [2]int{4, 1}, [2]int{3, 0}, 1, 1},   // 64 MiB for lanes of 20 MiB
+		{88, [2]int{4, 1}, [2]int{4, 0}, 1, 1},   // 80 MiB for lanes of 20 MiB
+		{28, [2]int{4, 1}, [2]int{1, 0}, 1, 1},   // exactly one
+		{192, [2]int{2, 2}, [2]int{2, 2}, 2, 2},  // 2×22 + 2×18 of 184
+		{72, [2]int{4, 4}, [2]int{2, 1}, 1, 2},   // 20+18, then 20 more
+		{86, [2]int{1, 4}, [2]int{1, 3}, 1, 2},   // 20, and 3×18 of 78
 		{1000, [2]int{8, 4}, [2]int{8, 4}, 1, 2}, // one of four workers for each lane
 	} {
 		name := fmt.Sprintf("%d MiB for %v", test.memory, test.lanes)
@@ -63,7 +63,7 @@ func TestLanesAreAsManyAsFitIntoMemory(t *testing.T) {
 		if w := fitted[0].Workers; w != test.workers {
 			t.Errorf("%s: got %d workers, want %d", name, w, test.workers)
 		}
-		if sum > (test.memory-16)<<20 {
+		if sum > (test.memory-8)<<20 {
 			t.Errorf("%s: got lanes that need %v", name, sum)
 		}
 	}
@@ -71,12 +71,12 @@ func TestLanesAreAsManyAsFitIntoMemory(t *testing.T) {
 
 func TestMemoryForLessThanOneLaneIsRefusedWithTheSizeItTakes(t *testing.T) {
 	f := mustParse(t, fmt.Sprintf(fits, 4, 4))
-	_, err := config.Fit(53<<20, f.Pipelines...)
-	want := "memory: 53MiB does not fit one lane: it takes at least 54MiB: pipeline a 20MiB (source 8MiB, gzip 2MiB, sink 10MiB), pipeline b 18MiB (source 8MiB, sink 10MiB), and 16MiB for the process"
+	_, err := config.Fit(45<<20, f.Pipelines...)
+	want := "memory: 45MiB does not fit one lane: it takes at least 46MiB: pipeline a 20MiB (source 8MiB, gzip 2MiB, sink 10MiB), pipeline b 18MiB (source 8MiB, sink 10MiB), and 8MiB for the process"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	if _, err := config.Fit(54<<20, f.Pipelines...); err != nil {
+	if _, err := config.Fit(46<<20, f.Pipelines...); err != nil {
 		t.Errorf("got %v with what the error says it takes, want none", err)
 	}
 }
@@ -94,7 +94,7 @@ func TestABuiltPipelineIsAsConfigured(t *testing.T) {
 	if len(p.Stages) != 2 || p.Stages[0].Name != "gzip" || p.Stages[1].Name != "gzip-2" {
 		t.Errorf("got stages %v, want gzip and gzip-2", p.Stages)
 	}
-	if env := p.Stages[0].Transform.(nothing).env; env.Workers != 2 || env.Pipeline != "a" || env.MaxRecord != 16<<20 || env.Every || env.Transient {
+	if env := p.Stages[0].Transform.(nothing).env; env.Workers != 2 || env.Pipeline != "a" || env.MaxRecord != 8<<20 || env.Every || env.Transient {
 		t.Errorf("got env %+v, want that of the pipeline", env)
 	}
 	if fitted[1].Pipeline(config.Links{}).GiveUp {

@@ -47,7 +47,7 @@ pipelines:
 		t.Fatalf("got pipelines %+v, want b and a, in the order of the file", f.Pipelines)
 	}
 	b, a := f.Pipelines[0], f.Pipelines[1]
-	if b.Lanes != 4 || b.Every != 0 || b.OnError != "stop" || b.MaxRecord != 16<<20 || time.Duration(b.Grace) != 8*time.Second || b.DeadLetters != nil {
+	if b.Lanes != 4 || b.Every != 0 || b.OnError != "stop" || b.MaxRecord != 8<<20 || time.Duration(b.Grace) != 8*time.Second || b.DeadLetters != nil {
 		t.Errorf("got %+v, want the defaults of a pipeline", b)
 	}
 	s := b.Source.Options.(*search)

@@ -7,6 +7,7 @@
 package faultproxy
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -207,12 +208,18 @@ func (r *Rule) answer(w http.ResponseWriter) {
 	io.WriteString(w, r.Body)
 }
 
-// forward sends the request to the server as it is.
+// forward sends the request to the server as it is. It has read the body
+// before: net/http closes it when an answer begins, and a transport that is
+// still looking for its end then would take that for a failure.
 func (p *Proxy) forward(req *http.Request) (*http.Response, error) {
 	out := req.Clone(req.Context())
 	out.URL.Scheme, out.URL.Host, out.RequestURI = p.target.Scheme, p.target.Host, ""
 	out.Header.Del("Expect")
-	if req.ContentLength == 0 {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	if out.Body = io.NopCloser(bytes.NewReader(body)); req.ContentLength == 0 {
 		out.Body = nil
 	}
 	return p.transport.RoundTrip(out)

@@ -49,7 +49,8 @@ type bytesBody struct {
 	end    error  // instead of io.EOF
 	read   *int64 // bytes that were read
 	starts *[]int64
-	small  int // bytes of one Read; 0: as many as asked for
+	small  int           // bytes of one Read; 0: as many as asked for
+	delay  time.Duration // of one Read
 }
 
 func (b bytesBody) Open(ctx context.Context) (io.ReadCloser, error) { return b.OpenFrom(ctx, "0") }
@@ -71,6 +72,7 @@ type bytesReader struct {
 
 func (r *bytesReader) Close() error { return nil }
 func (r *bytesReader) Read(p []byte) (int, error) {
+	time.Sleep(r.delay)
 	if r.small > 0 {
 		p = p[:min(r.small, len(p))]
 	}

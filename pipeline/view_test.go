@@ -1,0 +1,196 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/pipeline"
+	"sluice/pipeline/pipelinetest"
+)
+
+// doubled shows each byte of a body twice.
+func doubled(it *pipeline.Item) pipeline.Body {
+	b := it.Body
+	return pipeline.BodyFunc(func(ctx context.Context) (io.ReadCloser, error) {
+		r, err := b.Open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return doubling{r}, nil
+	})
+}
+
+type doubling struct{ io.ReadCloser }
+
+func (d doubling) Read(p []byte) (int, error) {
+	n, err := d.ReadCloser.Read(p[:len(p)/2])
+	for i := n - 1; i >= 0; i-- {
+		p[2*i], p[2*i+1] = p[i], p[i]
+	}
+	return 2 * n, err
+}
+
+func TestBlocksSeenThroughViewsComeBack(t *testing.T) {
+	twice := pipeline.Stage{Name: "double", Transform: pipeline.View(doubled)}
+	for name, stages := range map[string][]pipeline.Stage{
+		"views":               {twice, twice},
+		"a view, then a lazy": {twice, shout},
+		"views, then lines":   {twice, twice, split},
+	} {
+		bubble(t, 1, func(t *testing.T) {
+			e := &ends{plan: names("a"), read: func(ctx context.Context, _ pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {
+				q := pipeline.NewQuota(1)
+				for k := range 20 {
+					b, err := q.Block(ctx)
+					if err != nil {
+						return err
+					}
+					io.WriteString(b, "a\n")
+					if err := pipeline.Send(ctx, out, b.Item("k", pipeline.Position{Token: fmt.Sprint(k)}, 1)); err != nil {
+						return err
+					}
+				}
+				return nil
+			}}
+			var got strings.Builder
+			e.write = each(func(s string) error { got.WriteString(s); return nil })
+			_, err := e.pipeline(&pipelinetest.World{}, stages...).Run(t.Context())
+			if n := len(got.String()); err != nil || n == 0 || n%20 != 0 {
+				t.Fatalf("%s: %v, %q", name, err, got.String())
+			}
+		})
+	}
+}
+
+func TestErrorsOfViewsNameStageAndItemWhoeverReadsThem(t *testing.T) {
+	bubble(t, 1, func(t *testing.T) {
+		reset := errors.New("reset")
+		for _, c := range []struct {
+			stages []pipeline.Stage
+			want   string
+		}{
+			{[]pipeline.Stage{{Name: "double", Transform: pipeline.View(doubled)}}, "sink: lane a: double: k: reset"},
+			{[]pipeline.Stage{{Name: "double", Transform: pipeline.View(doubled)}, split}, "lines: lane a: at 4: double: k: reset"},
+			{[]pipeline.Stage{shout}, "sink: lane a: upper: k: reset"},
+			{[]pipeline.Stage{split}, "lines: lane a: k: at 2: reset"},
+		} {
+			e := stream(&pipeline.Item{Key: "k"}, func(context.Context) (io.ReadCloser, error) {
+				return io.NopCloser(io.MultiReader(strings.NewReader("x\n"), broken{reset})), nil
+			})
+			e.write = each(func(string) error { return nil })
+			_, err := e.pipeline(&pipelinetest.World{}, c.stages...).Run(t.Context())
+			if !errors.Is(err, reset) || err.Error() != c.want {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		}
+	})
+}
+
+func TestOneBlockOfAQuotaIsLargeAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := pipeline.NewQuota(2)
+		a, _ := q.Block(t.Context())
+		b, _ := q.Block(t.Context())
+		io.WriteString(b, "kept")
+		if err := errors.Join(a.Reserve(t.Context(), pipeline.BlockSize), b.Reserve(t.Context(), pipeline.BlockSize)); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(a.Reserve(t.Context(), 3<<20), a.Reserve(t.Context(), 4<<20)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := b.Reserve(ctx, 3<<20); err == nil {
+			t.Fatal("two are large")
+		}
+		a.Release()
+		if err := b.Reserve(t.Context(), 3<<20); err != nil || string(b.B()) != "kept" || cap(b.B()) != 3<<20 {
+			t.Fatalf("%v, %q of %d", err, b.B(), cap(b.B()))
+		}
+		b.Release()
+	})
+}
+
+func TestLargeRecordsNeverWaitForEachOther(t *testing.T) {
+	big := bytes.Repeat([]byte("x"), 2<<20)
+	var want bytes.Buffer
+	for i := range 12 {
+		fmt.Fprintf(&want, "%d %s\n", i, big[:len(big)*(i%3)/2])
+	}
+	bubble(t, 3, func(t *testing.T) {
+		e := stream(&pipeline.Item{Key: "k"}, func(context.Context) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(want.Bytes())), nil
+		})
+		var got strings.Builder
+		e.write = each(func(s string) error { got.WriteString(s); return nil })
+		lower := pipeline.Filter(func(ctx context.Context, dst io.Writer, src io.Reader) error {
+			time.Sleep(time.Millisecond)
+			_, err := io.Copy(dst, src)
+			return err
+		})
+		res, err := e.pipeline(&pipelinetest.World{}, pipeline.Stage{Name: "lines", Transform: pipeline.Lines{MaxRecord: 3 << 20, Blocks: 4}},
+			pipeline.Stage{Name: "copy", Transform: lower.Transform(3)}).Run(t.Context())
+		if err != nil || res.Counts.Written != 12 || got.String() != want.String() {
+			t.Fatalf("%+v, %v, %d bytes, want %d", res, err, got.Len(), want.Len())
+		}
+	})
+}
+
+// unending is a body that never ends, and counts how often it is open.
+type unending struct{ open *int }
+
+func (b unending) Open(context.Context) (io.ReadCloser, error) { *b.open++; return b, nil }
+func (b unending) Close() error                                { *b.open--; return nil }
+func (b unending) Read(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	return copy(p, strings.Repeat("x\n", 32<<10)), nil
+}
+
+func TestOnTheWayToAPlaceInsideAStopIsHeeded(t *testing.T) {
+	bubble(t, 1, func(t *testing.T) {
+		open := 0
+		e := &ends{plan: names("a"), read: func(ctx context.Context, _ pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {
+			return pipeline.Send(ctx, out, &pipeline.Item{Key: "k", Records: -1, Size: -1, Pos: pipeline.Position{Token: "end"}, Body: unending{&open}})
+		}}
+		e.write = each(func(string) error { return nil })
+		w := &pipelinetest.World{}
+		store := &pipelinetest.Store{World: w}
+		p := e.pipeline(w, split)
+		p.Store = store
+		store.Put(pipeline.Row{Bucket: "pass", Key: "current", Value: []byte(`{"Number":1,"Lanes":[{"Name":"a","ID":"a"}]}`)},
+			pipeline.Row{Bucket: "lanes", Key: "a", Value: []byte(`{"ID":"a","Pos":{"Inner":"1000000000","Key":"k"}}`)})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		res, err := p.Run(ctx)
+		if err != nil || res.Complete || time.Since(begin) > 70*time.Second || open != 0 {
+			t.Fatalf("%+v, %v, after %v, %d open", res, err, time.Since(begin), open)
+		}
+	})
+}
+
+func TestAnItemOfKnownRecordsThatIsGivenUpHalfwayAgreesInItsCounts(t *testing.T) {
+	bubble(t, 1, func(t *testing.T) {
+		e := &ends{plan: names("a"), read: func(ctx context.Context, _ pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {
+			return pipeline.Send(ctx, out, &pipeline.Item{Key: "k", Records: 1000, Size: -1, Pos: pipeline.Position{Token: "end"},
+				Body: pipeline.BodyFunc(func(context.Context) (io.ReadCloser, error) {
+					return io.NopCloser(io.MultiReader(strings.NewReader(strings.Repeat("x\n", 300)), broken{pipeline.ErrGone})), nil
+				})})
+		}}
+		e.write = each(func(string) error { return nil })
+		w := &pipelinetest.World{}
+		p := e.pipeline(w, split)
+		p.GiveUp, p.Dead = true, &pipelinetest.Letters{World: w, Durable: map[string]string{}}
+		res, err := p.Run(t.Context())
+		if err != nil || !res.Complete || res.Counts.GivenUp != 1 || res.Counts.Read != res.Counts.Written || res.Counts.Read == 0 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+	})
+}

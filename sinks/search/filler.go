@@ -40,10 +40,10 @@ func (f *filler) fill(ctx context.Context, in <-chan *pipeline.Item) (err error)
 			return err
 		}
 	}
-	if len(f.q.items) > 0 {
-		if err := f.next(ctx); err != nil {
-			return err
-		}
+	if len(f.q.items) == 0 {
+		f.requests.Put(f.q)
+	} else if err := pipeline.Send(ctx, f.full, f.q); err != nil {
+		return err
 	}
 	close(f.full)
 	return nil

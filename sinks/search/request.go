@@ -92,7 +92,9 @@ func appendAction(b []byte, verb string, e *envelope) []byte {
 // appendLine appends the record as it was read.
 func (q *request) appendLine(b []byte, r *record) []byte {
 	b = append(b, q.rest[r.head:r.tail]...)
-	b = append(b, q.body[r.source:max(r.source, r.end-1)]...) // without the newline that ends it in the body
+	if r.fault == sound {
+		b = append(b, q.body[r.source:r.end-1]...) // without the newline that ends it in the body
+	}
 	return append(b, q.rest[r.tail:r.stop]...)
 }
 

@@ -134,9 +134,10 @@ func (s *sender) split(ctx context.Context, q *request, recs []record, why *pipe
 // certain that the requests are wrong, and not the records.
 const maxRefused = 20
 
-// shrink makes the requests to come smaller.
+// shrink makes the requests to come smaller, if by much: one large record is no
+// reason.
 func (s *sender) shrink(ctx context.Context, size int) {
-	if most := s.most.Load(); int64(size) < most && s.most.CompareAndSwap(most, int64(size)) {
+	if most := s.most.Load(); int64(size) <= most*3/4 && s.most.CompareAndSwap(most, int64(size)) {
 		pipeline.Logger(ctx).Warn("the cluster takes no requests of the size of the option bulk", "bulk", s.cfg.Bulk, "now", unit.Bytes(size))
 	}
 }

@@ -44,7 +44,7 @@ func (w *writer) Write(ctx context.Context, _ pipeline.Lane, _ string, in <-chan
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	for range cap(free) {
+	for len(free) > 0 {
 		w.requests.Put(<-free)
 	}
 	return nil

@@ -1,0 +1,322 @@
+package search_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	insearch "sluice/internal/search"
+
+	"sluice/internal/kind"
+	"sluice/internal/unit"
+	"sluice/pipeline"
+	"sluice/pipeline/pipelinetest"
+	"sluice/sinks/search"
+)
+
+// op is one operation of a bulk request.
+type op struct {
+	Verb, Index, ID, Routing, Source string
+}
+
+// answer is an HTTP answer in place of the real one.
+type answer struct {
+	status int
+	body   string
+}
+
+// outcome is what becomes of one operation; the zero outcome applies it.
+type outcome struct {
+	status       int
+	kind, reason string
+}
+
+// cluster is a fake that speaks the bulk protocol. What it holds survives.
+type cluster struct {
+	*httptest.Server
+	world *pipelinetest.World
+	mu    sync.Mutex
+	docs  map[string]string // by index/id
+	order []string          // index/id=source, as it was written
+	bulks [][]op            // every request that was carried out or answered by whole
+	sizes []int             // of their bodies
+
+	whole func(n int, ops []op, size int) *answer // in place of bulk number n, from 0
+	item  func(n int, o op) outcome
+	items func(n int, items []string) []string // edits the reply
+	lost  func(n int) bool                     // the reply of bulk number n is lost
+	paths []string                             // other requests
+}
+
+func newCluster(t testing.TB) *cluster {
+	c := &cluster{world: &pipelinetest.World{}, docs: map[string]string{}}
+	c.Server = httptest.NewServer(c)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// ServeHTTP implements http.Handler.
+func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if r.Method != http.MethodPost || r.URL.Path != "/_bulk" {
+		c.mu.Lock()
+		c.paths = append(c.paths, r.Method+" "+r.URL.Path)
+		c.mu.Unlock()
+		if r.URL.Path == "/" {
+			io.WriteString(w, `{"version":{"distribution":"opensearch","number":"3.8.0"}}`)
+			return
+		}
+		io.WriteString(w, `{}`)
+		return
+	}
+	ops, malformed := parse(body)
+	c.mu.Lock()
+	n := len(c.bulks)
+	c.bulks, c.sizes = append(c.bulks, ops), append(c.sizes, len(body))
+	c.mu.Unlock()
+	if c.whole != nil {
+		if a := c.whole(n, ops, len(body)); a != nil {
+			w.WriteHeader(a.status)
+			io.WriteString(w, a.body)
+			return
+		}
+	}
+	if malformed != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"error":{"type":"illegal_argument_exception","reason":%q},"status":400}`, malformed)
+		return
+	}
+	var items []string
+	if c.world.Do(func() { items = c.apply(n, ops) }) != nil || c.lost != nil && c.lost(n) {
+		panic(http.ErrAbortHandler)
+	}
+	if c.items != nil {
+		items = c.items(n, items)
+	}
+	fmt.Fprintf(w, `{"took":3,"errors":true,"items":[%s]}`, strings.Join(items, ","))
+}
+
+// apply carries out a bulk request.
+func (c *cluster) apply(n int, ops []op) (items []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range ops {
+		key := o.Index + "/" + o.ID
+		if o.ID == "" {
+			key = fmt.Sprintf("%s/auto-%d", o.Index, len(c.order))
+		}
+		out := outcome{}
+		if c.item != nil {
+			out = c.item(n, o)
+		}
+		if _, there := c.docs[key]; there && o.Verb == "create" && out.status == 0 {
+			out = outcome{409, "version_conflict_engine_exception", "document already exists"}
+		}
+		if out.status != 0 {
+			items = append(items, fmt.Sprintf(`{%q:{"_id":%q,"status":%d,"error":{"type":%q,"reason":%q}}}`, o.Verb, o.ID, out.status, out.kind, out.reason))
+			continue
+		}
+		c.docs[key] = o.Source
+		c.order = append(c.order, key+"="+o.Source)
+		items = append(items, fmt.Sprintf(`{%q:{"_id":%q,"status":201}}`, o.Verb, o.ID))
+	}
+	return items
+}
+
+// parse reads a bulk body as strictly as an engine.
+func parse(body []byte) (ops []op, err error) {
+	lines := strings.SplitAfter(string(body), "\n")
+	if len(lines) < 3 || lines[len(lines)-1] != "" || len(lines)%2 != 1 {
+		return nil, fmt.Errorf("%d lines, the last one %q", len(lines), lines[len(lines)-1])
+	}
+	for i := 0; i < len(lines)-1; i += 2 {
+		var action map[string]struct {
+			Index   string `json:"_index"`
+			ID      string `json:"_id"`
+			Routing string `json:"routing"`
+		}
+		d := json.NewDecoder(strings.NewReader(lines[i]))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&action); err != nil || len(action) != 1 {
+			return nil, fmt.Errorf("Malformed action/metadata line [%d]", i+1)
+		}
+		for verb, a := range action {
+			if len(a.ID) > 512 {
+				return nil, fmt.Errorf("id is too long")
+			}
+			ops = append(ops, op{verb, a.Index, a.ID, a.Routing, strings.TrimSuffix(lines[i+1], "\n")})
+		}
+	}
+	return ops, nil
+}
+
+// lines gives all documents, as records.
+func (c *cluster) lines() (list []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, source := range c.docs {
+		index, id, _ := strings.Cut(key, "/")
+		list = append(list, rec(index, id, source))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// ids gives the _ids of a bulk request, in order.
+func (c *cluster) ids(n int) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var list []string
+	for _, o := range c.bulks[n] {
+		list = append(list, o.ID)
+	}
+	return strings.Join(list, " ")
+}
+
+// rec is a record in the envelope.
+func rec(index, id, source string) string {
+	return fmt.Sprintf(`{"_index":%q,"_id":%q,"_source":%s}`+"\n", index, id, source)
+}
+
+// config is the options for a cluster at url, as the defaults have them.
+func config(url string) *search.Config {
+	return &search.Config{
+		Config: insearch.Config{URL: []string{url}, Retry: unit.Duration(10 * time.Second)},
+		Bulk:   64 << 10, Action: "index",
+	}
+}
+
+// loading is a pipeline of one lane that loads blocks of records.
+type loading struct {
+	blocks  [][]string
+	delay   time.Duration // before each block
+	letters *kept
+	store   *pipelinetest.Store
+	read    int // blocks
+}
+
+func newLoading(blocks ...[]string) *loading {
+	return &loading{blocks: blocks, letters: &kept{}, store: &pipelinetest.Store{World: &pipelinetest.World{}}}
+}
+
+// run makes one run.
+func (l *loading) run(t testing.TB, cfg *search.Config) (pipeline.Result, error) {
+	t.Helper()
+	sink, err := cfg.Build(kind.Env{Pipeline: "p", Workers: 1, MaxRecord: 1 << 20})
+	if err != nil {
+		t.Fatalf("build: %v", err)
+	}
+	p := &pipeline.Pipeline{Name: "p", Log: slog.New(slog.DiscardHandler), Source: l, Sink: sink, Store: l.store, Lanes: 1, Depth: 1, Grace: 5 * time.Second}
+	if l.letters != nil {
+		p.Dead = l.letters
+	}
+	return p.Run(t.Context())
+}
+
+// complete makes a run that completes the pass, with so many dead letters.
+func (l *loading) complete(t testing.TB, cfg *search.Config, dead int64) {
+	t.Helper()
+	res, err := l.run(t, cfg)
+	if err != nil || !res.Complete {
+		t.Fatalf("complete %v, %v, want a complete pass", res.Complete, err)
+	}
+	n := int64(0)
+	for _, b := range l.blocks {
+		n += int64(len(b))
+	}
+	if c := res.Counts; c.Read != n || c.Dead != dead || c.Written != n-dead {
+		t.Errorf("counts %+v, want %d read and %d dead", c, n, dead)
+	}
+	if l.letters != nil && int64(len(l.letters.list)) != dead {
+		t.Errorf("%d letters, want %d", len(l.letters.list), dead)
+	}
+}
+
+// fails makes a run that fails with an error that has all parts, and without letters.
+func (l *loading) fails(t testing.TB, cfg *search.Config, parts ...string) {
+	t.Helper()
+	res, err := l.run(t, cfg)
+	if err == nil || res.Complete {
+		t.Fatalf("complete %v, error %v, want an error", res.Complete, err)
+	}
+	for _, p := range parts {
+		if !strings.Contains(err.Error(), p) {
+			t.Errorf("error %q, want one with %q", err, p)
+		}
+	}
+	if l.letters != nil && len(l.letters.list) != 0 {
+		t.Errorf("letters %v, want none", l.letters.list)
+	}
+}
+
+// Open implements pipeline.Source.
+func (l *loading) Open(context.Context, *pipeline.Pass) (pipeline.Reader, error) {
+	return loadingReader{l}, nil
+}
+
+type loadingReader struct{ *loading }
+
+// Plan implements pipeline.Reader.
+func (loadingReader) Plan(context.Context) ([]pipeline.Lane, error) {
+	return []pipeline.Lane{{Name: "a", ID: "a", Parts: 1}}, nil
+}
+
+// Read implements pipeline.Reader.
+func (l loadingReader) Read(ctx context.Context, _ pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
+	quota, n := pipeline.NewQuota(2), 0
+	fmt.Sscan(from.Token, &n)
+	for ; n < len(l.blocks); n++ {
+		select {
+		case <-time.After(l.delay):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		b, err := quota.Block(ctx)
+		if err != nil {
+			return err
+		}
+		for _, line := range l.blocks[n] {
+			io.WriteString(b, line)
+		}
+		l.loading.read++
+		if err := pipeline.Send(ctx, out, b.Item("logs", pipeline.Position{Token: fmt.Sprint(n + 1)}, int64(len(l.blocks[n])))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close implements pipeline.Reader.
+func (loadingReader) Close() error { return nil }
+
+// kept is dead letters in memory.
+type kept struct {
+	mu   sync.Mutex
+	list []pipeline.Letter
+}
+
+// Write implements pipeline.DeadLetters.
+func (k *kept) Write(_ context.Context, l pipeline.Letter) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l.Record = bytes.Clone(l.Record)
+	k.list = append(k.list, l)
+	return nil
+}
+
+// Sync implements pipeline.DeadLetters.
+func (k *kept) Sync(context.Context) error { return nil }

@@ -24,7 +24,7 @@ type Retrier struct {
 // Retrier returns one that is bounded by the option retry.
 func (c *Client) Retrier() *Retrier {
 	r := &Retrier{limit: c.retry, backoff: backoff.ExponentialBackOff{
-		InitialInterval:     200 * time.Millisecond,
+		InitialInterval:     100 * time.Millisecond,
 		MaxInterval:         15 * time.Second,
 		Multiplier:          2,
 		RandomizationFactor: 1, // full jitter: from nothing to twice the interval

@@ -3,6 +3,7 @@ package search_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,8 +28,14 @@ import (
 	"sluice/test/servers"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { http.DefaultClient.CloseIdleConnections() }))
+func TestMain(m *testing.M) { goleak.VerifyTestMain(closing{m}) }
+
+// closing closes the connections of the tests themselves at their end.
+type closing struct{ *testing.M }
+
+func (c closing) Run() int {
+	defer http.DefaultClient.CloseIdleConnections()
+	return c.M.Run()
 }
 
 // index is an index of a test on a real cluster.
@@ -217,3 +224,9 @@ func (j *job) wants(t *testing.T, indices ...*index) {
 }
 
 func escape(s string) string { return url.PathEscape(s) }
+
+// holds says whether the name of a point in time contains that of its index.
+func holds(id, name string) bool {
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(id, "="))
+	return err == nil && bytes.Contains(b, []byte(name))
+}

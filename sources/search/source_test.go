@@ -26,6 +26,7 @@ func TestSourceKeepsTheContractsOfSources(t *testing.T) {
 }
 
 func TestEveryShardOfEveryIndexIsRead(t *testing.T) {
+	t.Parallel()
 	a, b, empty := newIndex(t, "-a", 3, ""), newIndex(t, "-b", 1, ""), newIndex(t, "-c", 2, "")
 	a.fill(t, 2500, 300)
 	b.fill(t, 700, 4000)
@@ -76,6 +77,7 @@ func contexts(t *testing.T, i *index) (n int) {
 }
 
 func TestPatternsLeaveOutWhatIsExcluded(t *testing.T) {
+	t.Parallel()
 	a, b := newIndex(t, "-a", 1, ""), newIndex(t, "-b", 1, "")
 	a.fill(t, 10, 100)
 	b.fill(t, 10, 100)
@@ -92,6 +94,7 @@ func TestPatternsLeaveOutWhatIsExcluded(t *testing.T) {
 }
 
 func TestAQueryChoosesDocuments(t *testing.T) {
+	t.Parallel()
 	i := newIndex(t, "", 2, "")
 	i.fill(t, 100, 50)
 	for id, source := range i.docs {
@@ -130,9 +133,6 @@ func oddIndex(t *testing.T) *index {
 	for key, source := range odd {
 		n := strings.LastIndexByte(key, '/')
 		id, routing := key[:n], key[n+1:]
-		if routing == "é r" {
-			routing = "é r"
-		}
 		path := fmt.Sprintf("/_doc/%s", escape(id))
 		if routing != "" {
 			path += "?routing=" + escape(routing)
@@ -145,6 +145,7 @@ func oddIndex(t *testing.T) *index {
 }
 
 func TestDocumentsKeepTheirBytes(t *testing.T) {
+	t.Parallel()
 	i := oddIndex(t)
 	for key, source := range i.docs {
 		i.docs[key] = strings.TrimSpace(source)
@@ -159,13 +160,14 @@ func TestDocumentsKeepTheirBytes(t *testing.T) {
 }
 
 func TestTheSnapshotDoesNotChangeWhileItIsRead(t *testing.T) {
+	t.Parallel()
 	for _, read := range []string{"pit", "scroll"} {
 		i := newIndex(t, "", 1, "")
 		i.fill(t, 4000, 1000)
 		p := faultproxy.New(t, i.url)
-		p.Add(&faultproxy.Rule{Path: "/_search", Match: isPage, Skip: 2, Do: func() {
+		changed := p.Add(&faultproxy.Rule{Path: "/_search", Match: isPage, Skip: 2, Do: func() {
 			i.call(t, "POST", "/_delete_by_query?refresh=true", `{"query":{"range":{"n":{"gte":3000}}}}`)
-			i.call(t, "PUT", "/_doc/1?refresh=true", `{"n":"new"}`)
+			i.call(t, "PUT", "/_doc/1?refresh=true", `{"n":-1}`)
 			i.call(t, "PUT", "/_doc/new?refresh=true", `{"n":5}`)
 			i.call(t, "POST", "/_forcemerge?max_num_segments=1", "")
 		}})
@@ -177,6 +179,9 @@ func TestTheSnapshotDoesNotChangeWhileItIsRead(t *testing.T) {
 		}
 		j.complete(t)
 		j.wants(t, i)
+		if changed.Hits() != 1 {
+			t.Error("the index did not change while it was read")
+		}
 	}
 }
 
@@ -186,6 +191,7 @@ func isPage(r *http.Request) bool {
 }
 
 func TestAnIndexWithoutSourcesIsAnErrorAndOneWithPartsOfThemAWarning(t *testing.T) {
+	t.Parallel()
 	none := newIndex(t, "", 1, `,"mappings":{"_source":{"enabled":false}}`)
 	newJob(config(none.url, none)).failing(t, none.name, "keeps no _source", "exclude")
 
@@ -203,6 +209,7 @@ func TestAnIndexWithoutSourcesIsAnErrorAndOneWithPartsOfThemAWarning(t *testing.
 }
 
 func TestCheckSaysWhatWouldBeRead(t *testing.T) {
+	t.Parallel()
 	i := newIndex(t, "", 2, "")
 	i.fill(t, 12, 100)
 	s, err := config(i.url, i).Build(newJob(nil).env)

@@ -29,11 +29,11 @@ type splitter struct {
 }
 
 func newSplitter(maxRecord int64) *splitter {
-	s := &splitter{max: int(maxRecord)}
-	if maxRecord <= 0 {
-		s.max = math.MaxInt / 2
+	const unlimited = math.MaxInt / 2
+	if maxRecord <= 0 || maxRecord > unlimited {
+		maxRecord = unlimited
 	}
-	return s
+	return &splitter{max: int(maxRecord)}
 }
 
 // reset begins another reply.

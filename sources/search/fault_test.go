@@ -1,0 +1,428 @@
+package search_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/unit"
+	"sluice/pipeline"
+	"sluice/pipeline/pipelinetest"
+	"sluice/test/faultproxy"
+)
+
+// replace changes the first occurrence of a text in a reply.
+func replace(old, by string) func(*http.Response) {
+	return func(r *http.Response) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil || !bytes.Contains(b, []byte(old)) {
+			b = []byte("the test found nothing to replace")
+		}
+		b = bytes.Replace(b, []byte(old), []byte(by), 1)
+		r.Body = io.NopCloser(bytes.NewReader(b))
+		r.Header.Set("Content-Length", strconv.Itoa(len(b)))
+	}
+}
+
+const whole = `"_shards":{"total":1,"successful":1,"skipped":0,"failed":0}`
+
+// fault is what happens to a page, and what the error says if it stays.
+type fault struct {
+	name string
+	rule *faultproxy.Rule
+	says string
+}
+
+func faults() []fault {
+	return []fault{
+		{"504", &faultproxy.Rule{Status: 504}, "504"},
+		{"late 504", &faultproxy.Rule{Status: 504, Late: true}, "504"},
+		{"500", &faultproxy.Rule{Status: 500, Body: `{"error":{"type":"search_phase_execution_exception","reason":"Partial shards failure"},"status":500}`}, "Partial shards failure"},
+		{"overload", &faultproxy.Rule{Status: 429, Body: `{"error":{"type":"circuit_breaking_exception","reason":"Data too large"},"status":429}`}, "circuit_breaking_exception: Data too large"},
+		{"lost reply", &faultproxy.Rule{Cut: true, Late: true}, "EOF"},
+		{"cut mid-hit", &faultproxy.Rule{CutAfter: 5000}, "unexpected EOF"},
+		{"timed out", &faultproxy.Rule{Edit: replace(`"timed_out":false`, `"timed_out":true`)}, "timed_out"},
+		{"terminated early", &faultproxy.Rule{Edit: replace(`"timed_out":false`, `"timed_out":false,"terminated_early":true`)}, "terminated_early"},
+		{"shard failed", &faultproxy.Rule{Edit: replace(whole, `"_shards":{"total":1,"successful":0,"failed":1,"failures":[{"reason":{"type":"x_exception","reason":"y"}}]}`)}, "1 of 1 failed: x_exception: y"},
+		{"shard missing", &faultproxy.Rule{Edit: replace(whole, `"_shards":{"total":1,"successful":0,"skipped":0,"failed":0}`)}, "0 of 1 answered"},
+		{"no shard", &faultproxy.Rule{Edit: replace(whole, `"_shards":{"total":0,"successful":0,"skipped":0,"failed":0}`)}, "0 of 0 answered"},
+		{"no shards told", &faultproxy.Rule{Edit: replace(whole, `"_s":1`)}, "unexpected order"},
+		{"noise", &faultproxy.Rule{Edit: replace(`"hits":[{`, `"hits":[[{`)}, "malformed reply"},
+		{"a proxy's page", &faultproxy.Rule{Status: 200, Body: `<html>`}, "malformed reply"},
+	}
+}
+
+func TestAPageThatFailsIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 1500, 1000)
+	for _, f := range faults() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			p := faultproxy.New(t, i.url)
+			rule := f.rule
+			rule.Match, rule.Skip, rule.Times = isPage, 2, 1
+			hit := p.Add(rule)
+			j := newJob(config(p.URL, i))
+			j.complete(t)
+			j.wants(t, i)
+			s, _ := j.last.Status()
+			var retries int64
+			for _, n := range s.Retries {
+				retries += n
+			}
+			if hit.Hits() != 1 || retries != 1 {
+				t.Errorf("got %d faults and %v told as retries, want one", hit.Hits(), s.Retries)
+			}
+		})
+	}
+}
+
+func TestAPageThatGoesOnFailingEndsTheLaneAndTheNextRunGoesOn(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 3000, 1000)
+	for _, f := range faults() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			p := faultproxy.New(t, i.url)
+			rule := f.rule
+			rule.Match, rule.Skip, rule.Times = isPage, 3, -1
+			if rule.CutAfter > 0 {
+				rule.CutAfter = 700 // before the end of the first hit: else each try makes progress
+			}
+			p.Add(rule)
+			c := config(p.URL, i)
+			c.Retry = unit.Duration(20 * time.Millisecond)
+			j := newJob(c)
+			j.failing(t, i.name, "shard 0", "after record ", " of 3000", f.says)
+			p.Clear()
+			j.complete(t)
+			j.wants(t, i)
+			if n := len(p.Requests("POST", i.name+"/_search/point_in_time")); n != 0 {
+				t.Errorf("got %d points in time opened by the second run, want it to go on in the first", n)
+			}
+		})
+	}
+}
+
+func TestAPageCutAnywhereGivesEachRecordOnce(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 40, 60)
+	p := faultproxy.New(t, i.url)
+	c := config(p.URL, i)
+	for at := int64(1); at < 6600; at += 661 {
+		p.Clear()
+		p.Add(&faultproxy.Rule{Match: isPage, Skip: 1, CutAfter: at})
+		j := newJob(c)
+		j.complete(t)
+		j.wants(t, i)
+	}
+}
+
+func TestAScrollPageThatFailsEndsTheLaneAndIsNeverAskedForAgain(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 1500, 1000)
+	for _, f := range faults() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			p := faultproxy.New(t, i.url)
+			rule := f.rule
+			rule.Path, rule.Method, rule.Skip = "/_search/scroll", "POST", 2
+			p.Add(rule)
+			c := config(p.URL, i)
+			c.Read, c.Page = "scroll", 200_000
+			j := newJob(c)
+			j.failing(t, i.name, "shard 0", "scroll page after record ", " of 1500", f.says)
+			if n := len(p.Requests("POST", "/_search/scroll")); n != 3 {
+				t.Errorf("got %d pages asked for, want 3", n)
+			}
+			i.call(t, "PUT", "/_doc/0?refresh=true", i.docs["0/"])
+			j.complete(t)
+			j.wants(t, i)
+		})
+	}
+}
+
+func TestAScrollThatDoesNotOpenIsOpenedAgain(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 20, 100)
+	p := faultproxy.New(t, i.url)
+	hit := p.Add(&faultproxy.Rule{Query: "scroll=", Status: 504, Late: true})
+	c := config(p.URL, i)
+	c.Read = "scroll"
+	j := newJob(c)
+	j.complete(t)
+	j.wants(t, i)
+	if hit.Hits() != 1 {
+		t.Error("the fault did not happen")
+	}
+}
+
+func TestAnExpiredPointInTimeIsReadAgainFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 4000, 1000)
+	p := faultproxy.New(t, i.url)
+	hit := p.Add(&faultproxy.Rule{Match: isPage, Skip: 4, Do: func() {
+		i.call(t, "POST", "/_delete_by_query?refresh=true", `{"query":{"range":{"n":{"gte":3900}}}}`)
+		closeContexts(t, i)
+	}})
+	j := newJob(config(p.URL, i))
+	j.complete(t)
+	for id, source := range i.docs {
+		if n := strings.SplitN(source, ",", 2)[0]; len(n) == len(`{"n":3900`) && n >= `{"n":3900` {
+			delete(i.docs, id)
+		}
+	}
+	if hit.Hits() != 1 || len(i.docs) != 3900 {
+		t.Fatalf("the test is wrong: %d hits, %d documents", hit.Hits(), len(i.docs))
+	}
+	j.wants(t, i)
+	if s, _ := j.last.Status(); s.Lanes[0].State.Start != 1 {
+		t.Errorf("got %d starts over, want 1", s.Lanes[0].State.Start)
+	}
+}
+
+// closeContexts closes all points in time of an index.
+func closeContexts(t *testing.T, i *index) {
+	t.Helper()
+	// Only those of this index: others use the cluster too.
+	all := &index{url: i.url, name: "_search"}
+	var ids []string
+	for part := range strings.SplitSeq(string(all.call(t, "GET", "/point_in_time/_all", "")), `"pit_id":"`) {
+		if id, _, ok := strings.Cut(part, `"`); ok && holds(id, i.name) {
+			ids = append(ids, `"`+id+`"`)
+		}
+	}
+	if len(ids) == 0 {
+		t.Error("there is no point in time to close")
+		return
+	}
+	all.call(t, "DELETE", "/point_in_time", `{"pit_id":[`+strings.Join(ids, ",")+`]}`)
+}
+
+func TestAPointInTimeThatExpiredBetweenRunsStartsOver(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 5000, 1000)
+	for name, sent := range map[string]int{"something saved": 2, "nothing saved": 0} {
+		t.Run(name, func(t *testing.T) {
+			j := newJob(config(i.url, i))
+			j.stopAfter(t, sent)
+			closeContexts(t, i)
+			j.complete(t)
+			j.wants(t, i)
+			if s, _ := j.last.Status(); s.Lanes[0].State.Start != 1 {
+				t.Errorf("got %d starts over, want 1: what was read may have been delivered", s.Lanes[0].State.Start)
+			}
+		})
+	}
+}
+
+func TestAScrollThatWasStoppedStartsOver(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 3000, 1000)
+	c := config(i.url, i)
+	c.Read = "scroll"
+	j := newJob(c)
+	j.stopAfter(t, 1)
+	j.complete(t)
+	j.wants(t, i)
+	if s, _ := j.last.Status(); s.Lanes[0].State.Start != 1 {
+		t.Errorf("got %d starts over, want 1", s.Lanes[0].State.Start)
+	}
+}
+
+// stopAfter runs until a lane has sent n items, and stops.
+func (j *job) stopAfter(t *testing.T, n int) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	res, err := j.run(ctx, t, pipeline.Stage{Name: "stop", Transform: stopping{n, stop}})
+	if err != nil || res.Complete {
+		t.Fatalf("got %+v, %v, want a run that was stopped", res, err)
+	}
+}
+
+// stopping hands on n items and takes no more until it has stopped the run.
+type stopping struct {
+	n    int
+	stop context.CancelFunc
+}
+
+func (s stopping) Run(ctx context.Context, in <-chan *pipeline.Item, out chan<- *pipeline.Item) error {
+	for k := 0; ; k++ {
+		it, ok, err := pipeline.Receive(ctx, in)
+		if !ok {
+			return err
+		}
+		if k == s.n {
+			s.stop()
+			<-pipeline.Stopping(ctx)
+			return pipeline.ErrStopped
+		}
+		if err := pipeline.Send(ctx, out, it); err != nil {
+			return err
+		}
+	}
+}
+
+func TestAStoppedRunGoesOnInTheSameSnapshot(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 5000, 1000)
+	want := newJob(config(i.url, i))
+	want.complete(t)
+	j := newJob(config(i.url, i))
+	for n := range 4 {
+		j.stopAfter(t, 1)
+		i.call(t, "PUT", "/_doc/new"+strconv.Itoa(n)+"?refresh=true", `{"n":1}`)
+	}
+	j.complete(t)
+	j.wants(t, i)
+	for key, content := range want.sink.Objects {
+		if j.sink.Objects[key] != content {
+			t.Errorf("object %s differs from that of a run that was not stopped", key)
+		}
+	}
+	if n := contexts(t, i); n != 0 {
+		t.Errorf("got %d contexts left open, want none", n)
+	}
+}
+
+func TestAnIndexThatWasRecreatedIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, read := range []string{"pit", "scroll"} {
+		i := newIndex(t, "", 1, "")
+		i.fill(t, 3000, 1000)
+		c := config(i.url, i)
+		c.Read = read
+		j := newJob(c)
+		j.stopAfter(t, 1)
+		i.call(t, "DELETE", "", "")
+		j.failing(t, i.name, "the index was deleted since", "sluice checkpoint reset")
+		i.create(t, 1, "")
+		j.failing(t, i.name, "deleted and created again", "sluice checkpoint reset")
+	}
+}
+
+func TestASnapshotThatGivesLessThanItHoldsIsAnErrorAndIsReadAgain(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 1500, 1000)
+	for _, read := range []string{"pit", "scroll"} {
+		p := faultproxy.New(t, i.url)
+		c := config(p.URL, i)
+		c.Read = read
+		path := "/_search"
+		if read == "scroll" {
+			path, c.Page = "/_search/scroll", 200_000
+		}
+		// The third page is empty and clean, but the shard had more to give.
+		p.Add(&faultproxy.Rule{Method: "POST", Path: path, Match: isPage, Skip: 2, Edit: func(r *http.Response) {
+			b, _ := io.ReadAll(r.Body)
+			at := bytes.Index(b, []byte(`"hits":[`)) + len(`"hits":[`)
+			b = append(b[:at:at], "]}}"...)
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+			r.Header.Set("Content-Length", strconv.Itoa(len(b)))
+		}})
+		j := newJob(c)
+		j.failing(t, i.name, "shard 0", "holds 1500 records, but gave ")
+		j.complete(t)
+		j.wants(t, i)
+	}
+}
+
+func TestAPointInTimeIsKeptWhileTheSinkIsSlow(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 6000, 1000)
+	p := faultproxy.New(t, i.url)
+	c := config(p.URL, i)
+	c.KeepAlive = unit.Duration(time.Second)
+	j := newJob(c)
+	s := &slow{asked: func() int { return len(p.Requests("POST", "/_search?")) }}
+	j.complete(t, pipeline.Stage{Name: "slow", Transform: s})
+	j.wants(t, i)
+	if s.uses < 2 {
+		t.Errorf("got %d uses of the point in time in 1.5 times its life, want at least 2", s.uses)
+	}
+}
+
+// slow does not take its second item before requests have come, or for too
+// long a time. The clock is the cluster's, so it cannot be a false one.
+type slow struct {
+	asked func() int
+	uses  int
+}
+
+func (s *slow) Run(ctx context.Context, in <-chan *pipeline.Item, out chan<- *pipeline.Item) error {
+	for k := 0; ; k++ {
+		if k == 1 {
+			<-time.After(400 * time.Millisecond) // all blocks are filled
+			before := s.asked()
+			<-time.After(1500 * time.Millisecond)
+			s.uses = s.asked() - before
+		}
+		it, ok, err := pipeline.Receive(ctx, in)
+		if !ok {
+			return err
+		}
+		if err := pipeline.Send(ctx, out, it); err != nil {
+			return err
+		}
+	}
+}
+
+func TestALongRecordIsADeadLetterOrAnErrorThatNamesIt(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, `,"mappings":{"enabled":false}`)
+	i.fill(t, 1200, 1000)
+	for _, id := range []string{"long1", "long2"} {
+		i.call(t, "PUT", "/_doc/"+id, `{"text":"`+strings.Repeat("\\\"x", 500_000)+`"}`)
+	}
+	i.call(t, "PUT", "/_doc/last", `{"n":1}`)
+	i.call(t, "POST", "/_refresh", "")
+	i.docs["last/"] = `{"n":1}`
+	for _, read := range []string{"pit", "scroll"} {
+		c := config(i.url, i)
+		c.Read = read
+		j := newJob(c)
+		j.env.MaxRecord = 1 << 20
+		j.failing(t, i.name, `_id "long1"`, "max_record (1048576)")
+
+		j = newJob(c)
+		j.env.MaxRecord = 1 << 20
+		j.dead = &pipelinetest.Letters{World: &pipelinetest.World{}, Durable: map[string]string{}}
+		res := j.complete(t)
+		j.wants(t, i)
+		if res.Counts.Dead != 2 || res.Counts.Read != 1203 || len(j.dead.Durable) != 2 {
+			t.Errorf("got %+v and %d letters, want 1203 read, 2 of them dead letters", res.Counts, len(j.dead.Durable))
+		}
+	}
+}
+
+func TestALaneThatStartsOverForEverIsAnError(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 20, 1000)
+	p := faultproxy.New(t, i.url)
+	p.Add(&faultproxy.Rule{Match: isPage, Times: -1, Status: 404, Body: `{"error":{"root_cause":[{"type":"search_context_missing_exception","reason":"no"}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":404}`,
+		Skip: 1})
+	j := newJob(config(p.URL, i))
+	_, err := j.run(t.Context(), t)
+	if err == nil || !strings.Contains(err.Error(), "search_context_missing_exception") || errors.Is(err, pipeline.ErrStartOver) {
+		t.Errorf("got %v, want an error for good that says why", err)
+	}
+}

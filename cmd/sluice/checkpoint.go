@@ -90,12 +90,14 @@ func (s *statePlace) flags(cmd *cobra.Command) {
 	cmd.ValidArgsFunction = completePipelines(&s.config, 1)
 	configFlag(cmd, &s.config)
 	cmd.Flags().StringVar(&s.dir, "state", "", "`DIR` of the state, if there is no configuration (sluice copy --state)")
-	cmd.MarkFlagsMutuallyExclusive("config", "state")
 }
 
 // path is the file of the state of a pipeline.
 func (s *statePlace) path(cmd *cobra.Command, pipeline string) (string, error) {
 	if s.dir != "" {
+		if s.config != "" {
+			return "", usage(errors.New("--config and --state: choose one"))
+		}
 		if strings.ContainsAny(pipeline, `/\`) {
 			return "", usage(fmt.Errorf("%q is no name of a pipeline", pipeline))
 		}

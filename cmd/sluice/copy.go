@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -10,6 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/internal/config"
+	"sluice/internal/kind"
+	"sluice/sinks"
+	"sluice/sinks/file"
+	"sluice/sources"
+	"sluice/transforms"
 )
 
 // copyName is the name of the pipeline that copy makes.
@@ -92,13 +98,15 @@ func (c *copying) flags(cmd *cobra.Command) {
 	f.StringVar(&c.s3Endpoint, "s3-endpoint", "", "`URL` of a store that is not AWS")
 	f.StringVar(&c.s3Region, "s3-region", "", "`REGION` of the bucket")
 	f.StringArrayVar(&c.set, "set", nil, "any option, as source.`OPTION=VALUE`, sink.OPTION=VALUE, or one of the pipeline; may be given again")
-	cmd.MarkFlagsMutuallyExclusive("gzip", "zstd")
 	cmd.MarkFlagDirname("state")
 	cmd.MarkFlagDirname("dead-letters")
 }
 
 // configuration makes a configuration of the arguments and flags.
 func (c *copying) configuration(args []string) (*config.File, error) {
+	if c.gzip && c.zstd {
+		return nil, errors.New("--gzip and --zstd: choose one")
+	}
 	var err error
 	if c.source, err = locate("source", args[0]); err != nil {
 		return nil, fmt.Errorf("SOURCE: %w", err)
@@ -117,7 +125,14 @@ func (c *copying) configuration(args []string) (*config.File, error) {
 	if !isSet(settings, "sink."+c.sink.kind+".key") {
 		settings = append(settings, c.defaultKey()...)
 	}
-	return config.New(copyName, settings, config.Options{Transient: c.state == ""})
+	return config.New(copyName, settings, config.Options{Transient: c.state == "", Kinds: kinds()})
+}
+
+// kinds are those of configurations, and standard output.
+func kinds() config.Kinds {
+	all := config.Kinds{Sources: sources.Kinds, Transforms: transforms.Kinds, Sinks: maps.Clone(sinks.Kinds)}
+	all.Sinks[stdout] = func() kind.Sink { return new(file.Stdout) }
+	return all
 }
 
 // options are the settings of flags other than --set.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 
 	"sluice/internal/ops"
 )
@@ -91,7 +92,13 @@ func (s *session) names() (names []string) {
 func (s *session) style() ops.Style {
 	again := "run again to resume"
 	if s.transient {
-		again = "it begins anew when it is run again; with --state DIR it would resume"
+		again = "run it again, from the beginning; with --state DIR it would resume"
 	}
-	return ops.Style{Color: s.console.Color, Again: again}
+	style := ops.Style{Color: s.console.Color, Again: again, Letters: map[string]string{}}
+	for _, p := range s.pipelines {
+		if p.DeadLetters != nil {
+			style.Letters[p.Name] = filepath.Join(p.DeadLetters.File.Path, p.Name)
+		}
+	}
+	return style
 }

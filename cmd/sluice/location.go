@@ -17,6 +17,9 @@ type location struct {
 	settings []config.Setting
 }
 
+// stdout is a kind of sink that copy alone has.
+const stdout = "stdout"
+
 const locations = `  opensearch+https://USER:PASSWORD@HOST:PORT/INDEX   also opensearch+http, elasticsearch+https, elasticsearch+http
   s3://BUCKET/PREFIX
   file:DIR
@@ -30,9 +33,13 @@ func locate(side, text string) (*location, error) {
 	scheme, rest, _ := strings.Cut(text, ":")
 	engine, transport, _ := strings.Cut(scheme, "+")
 	switch {
-	case text == "-":
-		l.kind = map[string]string{"source": "stdin", "sink": "stdout"}[side]
+	case text == "-" && side == "sink":
+		l.kind = stdout
 		l.set("", "")
+		return l, nil
+	case text == "-":
+		l.kind = "file"
+		l.set("path", "-")
 		return l, nil
 	case scheme == "file" && rest != "":
 		l.kind = "file"

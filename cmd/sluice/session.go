@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sluice/internal/config"
+	"sluice/internal/letters"
 	"sluice/internal/ops"
 	"sluice/internal/state"
 )
@@ -41,6 +42,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	if s.console, s.log, err = s.view.open(); err != nil {
 		return err
 	}
+	slog.SetDefault(s.log) // for what is logged outside of passes
 	fitted, err := config.Fit(s.file.Memory, s.pipelines...)
 	if err != nil {
 		return usage(err)
@@ -61,6 +63,7 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 		if s.http, err = ops.Listen(ctx, s.file.HTTP); err != nil {
 			return err
 		}
+		s.log.Info("http listens", "address", s.http.Addr().String())
 		s.closers = append(s.closers, func() error { s.http.Close(); return nil }) // an error says that it is closed
 	}
 	for _, f := range fitted {
@@ -68,8 +71,16 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 		if links.Store, err = s.openState(f.Config); err != nil {
 			return fmt.Errorf("pipeline %s: %w", f.Config.Name, err)
 		}
+		if d := f.Config.DeadLetters; d != nil {
+			w, err := letters.Open(d.File.Path, f.Config.Name)
+			if err != nil {
+				return fmt.Errorf("pipeline %s: %w", f.Config.Name, err)
+			}
+			s.closers = append(s.closers, w.Close)
+			links.Dead = w
+		}
 		if f.Lanes < f.Config.Lanes {
-			s.log.Warn("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
+			s.log.Info("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
 		}
 		s.watches = append(s.watches, ops.NewWatch(f.Pipeline(links)))
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 
@@ -141,7 +140,7 @@ func (r Report) Log(log *slog.Logger, name string) {
 		slog.Int64("read", r.Records.Read+r.Records.Created), slog.Int64("written", r.Records.Written),
 		slog.Int64("filtered", r.Records.Filtered), slog.Int64("dead", r.Records.Dead),
 		slog.Int64("objects_read", r.Objects.Read), slog.Int64("objects_written", r.Objects.Written), slog.Int64("vanished", r.Objects.Vanished),
-		slog.Float64("seconds", math.Round(1000*r.Seconds)/1000),
+		slog.Float64("seconds", r.Seconds),
 	}
 	if r.Error != "" {
 		attrs = append(attrs, slog.String("error", r.Error))

@@ -95,7 +95,7 @@ func TestTheSummaryNamesWhatToDo(t *testing.T) {
 		"old":   {Outcome: ops.Partial, Records: ops.Records{Read: 3, Written: 1, Dead: 2}},
 	}
 	var b bytes.Buffer
-	if err := rs.Summary(&b, []string{"logs", "audit", "old", "absent"}, ops.Style{Again: "run again to resume"}); err != nil {
+	if err := rs.Summary(&b, []string{"logs", "audit", "old", "absent"}, ops.Style{Again: "run again to resume", Letters: map[string]string{"old": "dead/old"}}); err != nil {
 		t.Fatal(err)
 	}
 	want := `PIPELINE  OUTCOME   RECORDS IN        OUT  BYTES IN      OUT  OBJECTS IN  OUT  DEAD  SECONDS  RECORDS/S
@@ -107,7 +107,7 @@ audit: failed: sink: lane a: 503
   sink: lane b: 503
   When the cause is gone: run again to resume.
 
-old: complete but for 2 dead letters: see dead_letters for each and its reason.
+old: complete but for 2 dead letters: see dead/old for the reasons.
 `
 	if got := b.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

@@ -8,8 +8,9 @@ import (
 
 // Style is how a summary is written.
 type Style struct {
-	Color bool
-	Again string // what to do about a pass that is not complete: "run again to resume"
+	Color   bool
+	Again   string            // what to do about a pass that is not complete: "run again to resume"
+	Letters map[string]string // where dead letters are, by pipeline
 }
 
 // Summary writes a table of what became of the pipelines, in the order of
@@ -23,7 +24,7 @@ func (rs Reports) Summary(out io.Writer, names []string, style Style) error {
 			continue
 		}
 		rows = append(rows, r.row(name))
-		if advice := r.advice(style.Again); advice != "" {
+		if advice := r.advice(style.Again, style.Letters[name]); advice != "" {
 			fmt.Fprintf(&below, "\n%s: %s\n", name, advice)
 		}
 	}
@@ -47,7 +48,7 @@ func (r Report) row(name string) []string {
 }
 
 // advice says what went wrong and what to do.
-func (r Report) advice(again string) string {
+func (r Report) advice(again, letters string) string {
 	switch r.Outcome {
 	case Failed:
 		return "failed: " + strings.ReplaceAll(r.Error, "\n", "\n  ") + "\n  When the cause is gone: " + again + "."
@@ -56,14 +57,21 @@ func (r Report) advice(again string) string {
 	case Partial:
 		var what []string
 		if n := r.Records.Dead; n > 0 {
-			what = append(what, count(n)+" dead letters")
+			what = append(what, plural(n, "dead letter"))
 		}
 		if n := r.Objects.Vanished; n > 0 {
-			what = append(what, count(n)+" objects that could not be had")
+			what = append(what, plural(n, "object")+" that could not be had")
 		}
-		return "complete but for " + strings.Join(what, " and ") + ": see dead_letters for each and its reason."
+		return "complete but for " + strings.Join(what, " and ") + ": see " + letters + " for the reasons."
 	}
 	return ""
+}
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return count(n) + " " + noun + "s"
 }
 
 // table aligns the rows: the first two columns to the left, figures to the

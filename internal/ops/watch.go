@@ -63,7 +63,7 @@ func (w *Watch) Pass(ctx context.Context) Report {
 		w.retries[cause] += n
 	}
 	r := newReport(res, s, err)
-	r.Seconds = time.Since(began).Seconds()
+	r.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
 	r.moved = w.total.Read + w.total.Created - done
 	if r.Outcome == Complete || r.Outcome == Partial {
 		w.success = time.Now()

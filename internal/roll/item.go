@@ -24,8 +24,11 @@ func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if !ok && lane.Start > 0 {
 			return w.sweep(ctx, lane, "", 0)
+		}
+		if !ok {
+			return nil
 		}
 		if _, block := it.Body.(*pipeline.Block); block || it.Key == last {
 			return fmt.Errorf("%s: several items share this key: add {sequence} to the key of objects", it.Key)
@@ -123,20 +126,18 @@ func (w *Writer) render(lane pipeline.Lane, index string, k int64) (string, erro
 	return w.key.Render(keys.Values{Index: index, Lane: lane.Name, Sequence: w.key.Sequence(lane, k), Pass: w.pass.Number, Date: w.date})
 }
 
-// sweep removes what earlier walks of the lane made and this one, which made
-// the objects before number next, did not write again.
+// sweep removes what other walks of the lane in this pass have made and this
+// one, which made the objects before number next, did not write again.
 func (w *Writer) sweep(ctx context.Context, lane pipeline.Lane, index string, next int64) error {
-	if lane.Start == 0 {
-		return nil
-	}
 	v := keys.Values{Index: index, Lane: lane.Name, Pass: w.pass.Number, Date: w.date}
 	match, err := w.key.Matcher(v)
 	if err != nil {
 		return err
 	}
+	first, step := w.key.Sequence(lane, next), w.key.Sequence(lane, 1)-w.key.Sequence(lane, 0)
 	stale := func(key string) bool {
 		n, ok := match(key)
-		return ok && (!w.key.Rolled() || n >= w.key.Sequence(lane, next))
+		return ok && (!w.key.Rolled() || n >= first && (n-first)%step == 0)
 	}
 	owner := Owner{Pipeline: w.pass.Pipeline, Pass: w.pass.Number, Lane: lane.ID, Start: lane.Start}
 	if err := w.target.Sweep(ctx, w.key.Prefix(v), owner, stale); err != nil {

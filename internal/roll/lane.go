@@ -44,6 +44,10 @@ func (w *Writer) rolled(ctx context.Context, in pipeline.Lane, state string, ite
 			return fmt.Errorf("state: %w", err)
 		}
 	}
+	again, err := l.begin()
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, l.abort(ctx)) }()
 	for more := true; more; {
 		if more, err = l.step(ctx, items); err != nil {
@@ -52,6 +56,9 @@ func (w *Writer) rolled(ctx context.Context, in pipeline.Lane, state string, ite
 	}
 	if err := l.finish(ctx); err != nil {
 		return err
+	}
+	if !again && l.Start == 0 {
+		return nil
 	}
 	return l.sweep(ctx, l.Lane, l.index, l.next)
 }
@@ -85,7 +92,7 @@ func (l *lane) take(ctx context.Context, it *pipeline.Item) error {
 			return err
 		}
 	}
-	if err := l.begin(it); err != nil {
+	if err := l.mark(it); err != nil {
 		return err
 	}
 	if err := l.copy(ctx, it); err != nil {
@@ -122,8 +129,8 @@ func (l *lane) check(it *pipeline.Item) error {
 	return nil
 }
 
-// begin notes where an object begins, even if its first item brings no bytes.
-func (l *lane) begin(it *pipeline.Item) (err error) {
+// mark notes where an object begins, even if its first item brings no bytes.
+func (l *lane) mark(it *pipeline.Item) (err error) {
 	if l.begun {
 		return nil
 	}

@@ -17,23 +17,26 @@ type Owner struct {
 	Version  string // of the item, likewise
 }
 
-// Replaces says whether an object of o may take the place of one of old: what
-// a crash or an earlier walk of the lane left; or what an earlier pass made of
-// the same item. Both may have been hashed field by field.
+// Replaces says whether an object of o may take the place of one of old. An
+// object that a lane made in this pass under this number is one that no saved
+// position covers, or the lane would be past the number: a crash left it, or a
+// walk that was given up. An object of a single item gives way to what a later
+// pass makes of that item. Both owners may have been hashed field by field.
 func (o Owner) Replaces(old Owner) bool {
-	if o.Pipeline != old.Pipeline || o.Source != old.Source {
-		return false
+	if o.Source != "" || old.Source != "" {
+		return o.Pipeline == old.Pipeline && o.Source == old.Source
 	}
-	if o.Source != "" {
-		return true
-	}
-	return o.Pass == old.Pass && o.Lane == old.Lane && (o.From == old.From || old.Start < o.Start)
+	return o.sameLane(old) && old.Start <= o.Start
 }
 
-// Stale says whether an object of old is what an earlier walk of the lane of o
-// made.
+// Stale says whether an object of old, whose key this walk of the lane of o has
+// not written, is what another walk of it has left in this pass.
 func (o Owner) Stale(old Owner) bool {
-	return o.Pipeline == old.Pipeline && o.Pass == old.Pass && o.Lane == old.Lane && old.Start < o.Start
+	return o.sameLane(old) && (old.Start < o.Start || old.Start == o.Start && old.Source == "")
+}
+
+func (o Owner) sameLane(old Owner) bool {
+	return o.Pipeline == old.Pipeline && o.Pass == old.Pass && o.Lane == old.Lane
 }
 
 // The values of the option `overwrite`.
@@ -61,7 +64,7 @@ func Allow(overwrite, name string, mine Owner, theirs *Owner) error {
 	case theirs.Source != mine.Source:
 		return fmt.Errorf("%s exists and was made of %q: %s", name, theirs.Source, remedy)
 	}
-	return fmt.Errorf("%s exists and belongs to another lane or place (%s): %s", name, theirs.Lane, remedy)
+	return fmt.Errorf("%s exists and belongs to another lane (%s): %s", name, theirs.Lane, remedy)
 }
 
 const remedy = "put {pass} into the key, write to another place, or set overwrite: always"

@@ -24,10 +24,11 @@
 // Without {sequence} every item is an object, also an empty one. Items must be
 // streams: a block is a piece of something, and its key is not its own.
 //
-// # Start over
+// # Walks that are not the first
 //
-// When a lane has started over, the objects of its earlier walks that this one
-// did not write again are removed at the end of Write.
+// A lane that has started over, or goes on after a run that ended in its
+// middle, may make fewer objects than were made before. Those of this pass that
+// the last walk did not write again are removed at the end of Write.
 package roll
 
 import (
@@ -49,8 +50,8 @@ type Target interface {
 	// replaced. meta is that of the first item, may be nil, and is read-only.
 	Create(ctx context.Context, key string, owner Owner, meta *pipeline.Meta) (Object, error)
 	// Sweep removes the objects whose keys begin with prefix, of which stale
-	// says by their keys that they may go, and that belong to the pipeline,
-	// pass and lane of owner and have a smaller Start.
+	// says by their keys that the lane did not write them, and which are
+	// [Owner.Stale] to owner.
 	Sweep(ctx context.Context, prefix string, owner Owner, stale func(key string) bool) error
 }
 

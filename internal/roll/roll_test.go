@@ -327,8 +327,9 @@ func TestWhichObjectsMayBeReplaced(t *testing.T) {
 	}{
 		{"the same place", mine, with(mine, func(o *roll.Owner) {}), "", ""},
 		{"an earlier walk", mine, with(mine, func(o *roll.Owner) { o.Start, o.From = 0, "5" }), "", ""},
-		{"another place", mine, with(mine, func(o *roll.Owner) { o.From = "5" }), "another lane or place", "another lane or place"},
-		{"another lane", mine, with(mine, func(o *roll.Owner) { o.Lane = "M" }), "another lane or place", "another lane or place"},
+		{"another place of a walk that began again", mine, with(mine, func(o *roll.Owner) { o.From = "5" }), "", ""},
+		{"a later walk", mine, with(mine, func(o *roll.Owner) { o.Start = 2 }), "another lane", "another lane"},
+		{"another lane", mine, with(mine, func(o *roll.Owner) { o.Lane = "M" }), "another lane", "another lane"},
 		{"another pass", mine, with(mine, func(o *roll.Owner) { o.Pass = 1 }), "pass 1", "pass 1"},
 		{"another pipeline", mine, with(mine, func(o *roll.Owner) { o.Pipeline = "q" }), "pipeline q", "pipeline q"},
 		{"of one item", mine, &item, `made of "k"`, `made of "k"`},

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	dateBucket = "sink.date" // by pass: when it began, in seconds since 1970
-	cutBucket  = "sink.cuts" // by pass, lane, start and object: the position where a time or a stop ended it
+	dateBucket = "sink.date"  // by pass: when it began, in seconds since 1970
+	cutBucket  = "sink.cuts"  // by pass, lane, start and object: the position where a time or a stop ended it
+	laneBucket = "sink.lanes" // by pass and lane: objects may have been made
 )
 
 // date is when the pass began. Keys depend on it, so it is kept.
@@ -35,11 +36,11 @@ func date(p *pipeline.Pass, key *keys.Template) (time.Time, error) {
 	return t, p.Store.Put(row)
 }
 
-// forget removes the rows of other passes. There are few: a cut is removed by
-// the save that passes it.
+// forget removes the rows of other passes. There are few of each lane: a cut is
+// removed by the save that passes it.
 func forget(p *pipeline.Pass) error {
 	var old []pipeline.Row
-	for _, bucket := range []string{dateBucket, cutBucket} {
+	for _, bucket := range []string{dateBucket, cutBucket, laneBucket} {
 		err := p.Store.Range(bucket, "", func(key string, _ []byte) error {
 			if !strings.HasPrefix(key, passKey(p)) {
 				old = append(old, pipeline.Row{Bucket: bucket, Key: key})
@@ -54,6 +55,18 @@ func forget(p *pipeline.Pass) error {
 		return nil
 	}
 	return p.Store.Put(old...)
+}
+
+// begin notes that the lane is about to make objects. again says that an
+// earlier run of the pass has done so: it may have made more than the saved
+// position covers, and read in another order.
+func (l *lane) begin() (again bool, err error) {
+	row := pipeline.Row{Bucket: laneBucket, Key: passKey(l.pass) + l.Name, Value: []byte{1}}
+	b, err := l.pass.Store.Get(row.Bucket, row.Key)
+	if err != nil || b != nil {
+		return b != nil, err
+	}
+	return false, l.pass.Store.Put(row)
 }
 
 func passKey(p *pipeline.Pass) string { return fmt.Sprintf("%019d/", p.Number) }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -129,9 +130,16 @@ var errStalled = errors.New("no byte for " + idleTimeout.String())
 type watch struct {
 	timer  *time.Timer
 	cancel context.CancelCauseFunc
+	mu     sync.Mutex
+	over   bool // the caller has its bytes back
 }
 
+// end ends the request. No byte of its body is read from then on, though after
+// an early reply net/http may still be at it.
 func (w *watch) end() {
+	w.mu.Lock()
+	w.over = true
+	w.mu.Unlock()
 	w.timer.Stop()
 	w.cancel(nil)
 }
@@ -144,6 +152,11 @@ type outgoing struct {
 
 // Read implements io.Reader.
 func (o *outgoing) Read(p []byte) (int, error) {
+	o.watch.mu.Lock()
+	defer o.watch.mu.Unlock()
+	if o.watch.over {
+		return 0, net.ErrClosed
+	}
 	n := copy(p, o.rest)
 	o.rest = o.rest[n:]
 	if len(o.rest) == 0 {

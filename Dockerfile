@@ -1,22 +1,22 @@
-# A static program and the certificates to trust, run by nobody in particular.
+# A static program and the certificates to trust, run by an ordinary user.
 #
 #   docker build -t sluice .
 #   docker run -v ./sluice.yaml:/etc/sluice/sluice.yaml:ro -v sluice-state:/state sluice
 #
-# The configuration keeps its state under /state (state: /state), and `http:`
-# has to name 0.0.0.0 to be reached from outside.
+# Such a configuration says `state: /state`, and if it has `http:`, an address
+# such as 0.0.0.0:9600, which can be reached from outside.
 FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/sluice ./cmd/sluice && mkdir /out/state
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /root/image/usr/bin/sluice ./cmd/sluice \
+ && mkdir -p -m 1777 /root/image/tmp /root/image/state
 
-FROM gcr.io/distroless/static-debian12:nonroot
-COPY --from=build /out/sluice /usr/local/bin/sluice
-COPY --from=build --chown=nonroot:nonroot /out/state /state
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /root/image /
+USER 65532:65532
 VOLUME /state
-STOPSIGNAL SIGTERM
-USER nonroot:nonroot
-ENTRYPOINT ["/usr/local/bin/sluice"]
+ENTRYPOINT ["/usr/bin/sluice"]
 CMD ["run", "-c", "/etc/sluice/sluice.yaml"]

@@ -120,7 +120,7 @@ func plain(err error) error {
 		return creds
 	}
 	var reply *smithyhttp.ResponseError
-	if errors.As(err, &reply) && reply.Response != nil {
+	if errors.As(err, &reply) && reply.HTTPStatusCode() != 0 { // 0: there was none
 		return answered(err, reply.Response.Response)
 	}
 	var u *url.Error

@@ -204,7 +204,9 @@ func (r *Reader) drop() {
 // rest closes the connection of a body that nobody reads. It is opened again
 // when somebody does.
 func (r *Reader) rest() {
-	r.mu.Lock()
+	if !r.mu.TryLock() {
+		return // it is being read
+	}
 	defer r.mu.Unlock()
 	if time.Since(r.last) >= idle {
 		r.drop()

@@ -28,7 +28,11 @@ import (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("LETTERS_TEST_CHILD"); dir != "" {
-		if err := move(dir); err != nil {
+		do := move
+		if os.Getenv("LETTERS_TEST_SOME") != "" {
+			do = writeSome
+		}
+		if err := do(dir); err != nil {
 			fmt.Fprintln(os.Stderr, "child:", err)
 			os.Exit(1)
 		}
@@ -240,6 +244,21 @@ func TestAfterAFailureNothingIsTaken(t *testing.T) {
 		}
 	}
 	w.Close()
+}
+
+// writeSome writes letters 0 to 9 of two passes, and says which are durable.
+func writeSome(dir string) error {
+	w, err := letters.Open(dir, "logs")
+	for n := range int64(10) {
+		if err == nil {
+			err = w.Write(context.Background(), pipeline.Letter{Pass: 1 + n/7, Line: n, Record: []byte(strings.Repeat("r", 300))})
+		}
+		if err == nil && n%2 == 1 {
+			err = w.Sync(context.Background())
+			fmt.Println(n, n-1)
+		}
+	}
+	return errors.Join(err, w.Close())
 }
 
 // move runs a pipeline in dir that has a dead letter for every fifth record.

@@ -18,7 +18,7 @@ import (
 )
 
 // children are what this test binary does as a process of its own.
-var children = map[string]func(args []string) int{"save": saveForEver, "hold": hold}
+var children = map[string]func(args []string) int{"save": saveForEver, "hold": hold, "some": saveSome}
 
 // child is this binary as another process.
 func child(t *testing.T, what string, env []string, args ...string) *exec.Cmd {
@@ -43,6 +43,22 @@ func saveForEver(args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, "child:", err)
 	return 1
+}
+
+// saveSome saves numbers, of which every third makes the file grow.
+func saveSome(args []string) int {
+	s, err := state.Open(filepath.Join(args[0], "new", "x.db"))
+	for n := 1; err == nil && n < 10; n++ {
+		rows := strings.Repeat("v", n%3/2*40_000)
+		if err = s.Put(row("sink.x", "n", fmt.Sprint(n)), row("lanes", "l", fmt.Sprint(n)), row("sink.x", fmt.Sprint(n), rows)); err == nil {
+			fmt.Println(n)
+		}
+	}
+	if err = errors.Join(err, s.Close()); err != nil {
+		fmt.Fprintln(os.Stderr, "child:", err)
+		return 1
+	}
+	return 0
 }
 
 // hold has a state open until its standard input ends.

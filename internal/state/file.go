@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 
 	"go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 
 	"sluice/internal/disk"
 )
@@ -51,20 +50,8 @@ func create(path string) error {
 
 // openBolt opens a file with bbolt once it is found to be whole.
 func openBolt(path string) (db *bbolt.DB, err error) {
-	var found error
-	checked := func(name string, flag int, mode os.FileMode) (*os.File, error) {
-		f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
-		if err != nil {
-			return nil, err
-		}
-		if found = check(f, func(_, _ string, _ []byte) error { return nil }); found != nil {
-			f.Close()
-			return nil, found
-		}
-		return f, nil
-	}
 	err = guard(func() (err error) {
-		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, OpenFile: checked,
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, OpenFile: openChecked,
 			FreelistType: bbolt.FreelistMapType, NoStatistics: true})
 		return err
 	})
@@ -77,15 +64,28 @@ func openBolt(path string) (db *bbolt.DB, err error) {
 	return nil, damagedOr(path, err)
 }
 
-// check checks a file as it is on the disk, not as it is remembered: after a
-// failed sync the two may differ.
-func check(f *os.File, row func(bucket, key string, value []byte) error) error {
-	unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+// openChecked opens a file that is durable and whole. A process that was killed
+// may have left it written and not synced; nobody may act on it as it is then.
+func openChecked(path string, flag int, mode os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, flag&^os.O_CREATE, mode)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(f.Sync(), disk.SyncDir(filepath.Dir(path)), check(f)); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// check checks a file as it is on the disk.
+func check(f *os.File) error {
+	disk.Reread(f)
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	return walk(f, info.Size(), row)
+	return walk(f, info.Size(), func(string, string, []byte) error { return nil })
 }
 
 // guard makes an error of a panic of f, also of one that the hardware causes

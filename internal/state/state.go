@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 
 	"sluice/internal/crash"
 	"sluice/internal/disk"
@@ -147,13 +146,11 @@ func (s *Store) view(f func(b *bbolt.Bucket) error) error {
 func rowsOf(tx *bbolt.Tx) *bbolt.Bucket { return tx.Bucket([]byte(formatName + formatVersion)) }
 
 // forget takes a large file out of the memory of the process, where bbolt maps
-// it; what is needed again comes from the cache of the system.
+// it. During a transaction it does not move.
 func (s *Store) forget(tx *bbolt.Tx) {
-	if tx.Size() < mappedMax {
-		return
+	if tx.Size() >= mappedMax {
+		disk.Unload(s.db.Info().Data, tx.Size())
 	}
-	begin := s.db.Info().Data                                                     // does not move during a transaction
-	unix.Syscall(unix.SYS_MADVISE, begin, uintptr(tx.Size()), unix.MADV_DONTNEED) // an optimization: it may fail
 }
 
 // Put implements [pipeline.Store]. After one that failed to commit nobody knows

@@ -73,7 +73,7 @@ type Source struct {
 const blocks = 3
 
 // Need implements [pipeline.Sized].
-func (s *Source) Need() int64 { return blocks * int64(pipeline.BlockSize+s.Len()) }
+func (s *Source) Need() int64 { return pipeline.QuotaSize(blocks, int64(s.Len()+longestWord)) }
 
 // Open implements [pipeline.Source].
 func (s *Source) Open(_ context.Context, p *pipeline.Pass) (pipeline.Reader, error) {
@@ -115,6 +115,9 @@ func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 	for n < to {
 		b, err := quota.Block(ctx)
 		if err != nil {
+			return err
+		}
+		if err := b.Reserve(ctx, pipeline.BlockSize+r.Len()+longestWord); err != nil {
 			return err
 		}
 		begin, buf := n, b.AvailableBuffer()

@@ -143,6 +143,17 @@ func TestLanesShareTheRecords(t *testing.T) {
 	}
 }
 
+func TestALaneNeedsItsBlocksAndOneThatIsLarge(t *testing.T) {
+	c := config(10)
+	for size, want := range map[unit.Bytes]int64{700: 3 << 20, 4 << 20: 8 << 20} {
+		c.Bytes = size
+		s, _ := c.Build(kind.Env{})
+		if got := s.(pipeline.Sized).Need(); got < want || got > want+1<<20 {
+			t.Errorf("documents of %s: %d bytes, want about %d", size, got, want)
+		}
+	}
+}
+
 func TestPositionsOutsideTheLaneAreErrors(t *testing.T) {
 	r, _ := build(t, config(10)).Open(t.Context(), &pipeline.Pass{Parallel: 1})
 	for _, token := range []string{"11", "-1", "x", "999999999999999999999"} {

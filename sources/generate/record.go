@@ -47,6 +47,9 @@ var (
 		"for ", "key ", "queue ", "depth ", "exceeded ", "limit ", "worker ", "started ", "finished ", "job ", "in ", "batch "}
 )
 
+// longestWord is by how much text may be too long before it is cut.
+const longestWord = 16
+
 // start is the time of record 0; each record is 137 ms later than the one before.
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,13 +69,15 @@ Without --state, a copy that is interrupted begins anew.
 			if args[1] == "-" && s.view.report == "-" {
 				return usage(errors.New("--report -: standard output takes the data; name a file"))
 			}
+			s.again = "run again to resume"
 			if c.state == "" {
+				s.again = anew(args)
 				dir, err := os.MkdirTemp("", "sluice-copy-")
 				if err != nil {
 					return fmt.Errorf("temporary state: %w", err)
 				}
 				defer os.RemoveAll(dir)
-				file.State, s.transient = dir, true
+				file.State = dir
 			}
 			s.file, s.pipelines, s.stdout = file, file.Pipelines, cmd.OutOrStdout()
 			return s.run(cmd.Context())
@@ -133,6 +136,14 @@ func kinds() config.Kinds {
 	all := config.Kinds{Sources: sources.Kinds, Transforms: transforms.Kinds, Sinks: maps.Clone(sinks.Kinds)}
 	all.Sinks[stdout] = func() kind.Sink { return new(file.Stdout) }
 	return all
+}
+
+// anew is what to do about a copy that cannot be resumed.
+func anew(args []string) string {
+	if slices.Contains(args, "-") {
+		return "run it again, from the beginning"
+	}
+	return "run it again, from the beginning; with --state DIR it would resume"
 }
 
 // options are the settings of flags other than --set.

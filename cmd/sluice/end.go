@@ -90,11 +90,7 @@ func (s *session) names() (names []string) {
 }
 
 func (s *session) style() ops.Style {
-	again := "run again to resume"
-	if s.transient {
-		again = "run it again, from the beginning; with --state DIR it would resume"
-	}
-	style := ops.Style{Color: s.console.Color, Again: again, Letters: map[string]string{}}
+	style := ops.Style{Color: s.console.Color, Again: s.again, Letters: map[string]string{}}
 	for _, p := range s.pipelines {
 		if p.DeadLetters != nil {
 			style.Letters[p.Name] = filepath.Join(p.DeadLetters.File.Path, p.Name)

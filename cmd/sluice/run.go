@@ -35,6 +35,7 @@ that failed is tried again at the next tick, and later after each failure.
 				return err
 			}
 			s.file, s.pipelines, s.stdout = file, pipelines, cmd.OutOrStdout()
+			s.again = "run again to resume"
 			return s.run(cmd.Context())
 		},
 	}

@@ -26,7 +26,7 @@ type session struct {
 	pipelines []*config.Pipeline
 	once      bool // pipelines that repeat their passes make one
 	accept    bool
-	transient bool // the state is gone after the session
+	again     string // what to do about a pass that is not complete
 	stdout    io.Writer
 
 	console *ops.Console

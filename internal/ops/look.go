@@ -52,10 +52,10 @@ func (l *looker) look(now time.Time) look {
 
 // text is the line beside a bar, without the name of the pipeline.
 func (v look) text() string {
-	if !v.Running && v.Pass > 0 {
-		return "waits for the next pass"
-	}
-	if v.Pass == 0 {
+	switch {
+	case !v.Running && v.Last != "":
+		return string(v.Last)
+	case v.Pass == 0:
 		return "begins"
 	}
 	var parts []string

@@ -136,6 +136,7 @@ func risen(old, c pipeline.Counts) pipeline.Counts {
 type Snapshot struct {
 	Name    string
 	Running bool            // a pass is under way
+	Last    Outcome         // of the pass that ended last; "" if none has
 	Pass    int64           // the one under way, or the last; 0 before the first has its plan
 	Counts  pipeline.Counts // of that pass, earlier processes included
 	Lanes   Lanes
@@ -160,6 +161,9 @@ func (w *Watch) Snapshot() Snapshot {
 		Name: w.p.Name, Running: w.running, Pass: s.Pass, Lanes: countLanes(s.Lanes),
 		Total: w.total, Retries: maps.Clone(w.retries), Ended: maps.Clone(w.ended),
 		Saved: saved, Success: w.success,
+	}
+	if w.last != nil {
+		shot.Last = w.last.Outcome
 	}
 	shot.Records, shot.Bytes = expected(s.Lanes)
 	for _, l := range s.Lanes {

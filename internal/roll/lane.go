@@ -21,10 +21,12 @@ type lane struct {
 	from     pipeline.Position // where that object begins
 	begun    bool              // from is set
 	end      pipeline.Position // of the last item; zero: no unit may end here
-	recorded pipeline.Position // where an earlier run ended that object, or this one is about to
+	recorded bool              // that it is known where the object ends: an earlier run ended it, or this one is about to
+	cut      pipeline.Position // there; zero: not at a position
 	index    string            // of the lane's items, if the key names it
 	timer    *time.Timer       // ends the object when it is old
 	old      bool              // it is, but there was no position yet
+	stopped  bool              // the input has ended because the run stops
 	notes    []pipeline.Row    // of the objects of the unit
 	buf      []byte
 }
@@ -104,7 +106,7 @@ func (l *lane) take(ctx context.Context, it *pipeline.Item) error {
 		return nil
 	}
 	l.end.Hint = ""
-	if o := l.object; l.end == l.recorded || o != nil && l.roll.Bytes > 0 && o.bytes >= int64(l.roll.Bytes) {
+	if o := l.object; l.end == l.cut || o != nil && l.roll.Bytes > 0 && o.bytes >= int64(l.roll.Bytes) {
 		return l.complete(ctx)
 	}
 	return l.cutIfOld(ctx)
@@ -135,7 +137,7 @@ func (l *lane) mark(it *pipeline.Item) (err error) {
 		return nil
 	}
 	l.begun, l.from = true, it.From
-	l.recorded, err = l.recordedCut()
+	l.cut, l.recorded, err = l.recordedCut()
 	return err
 }
 
@@ -190,7 +192,7 @@ func (l *lane) create(ctx context.Context, it *pipeline.Item) error {
 		return err
 	}
 	l.object = &object{Object: o}
-	if l.roll.Every > 0 && l.recorded == (pipeline.Position{}) {
+	if l.roll.Every > 0 && !l.recorded {
 		l.timer.Reset(time.Duration(l.roll.Every))
 	}
 	return nil
@@ -200,16 +202,11 @@ func (l *lane) owner() Owner {
 	return Owner{Pipeline: l.pass.Pipeline, Pass: l.pass.Number, Lane: l.ID, Start: l.Start, From: place(l.from)}
 }
 
-// cutIfOld ends an object that is old, if a unit may end here, and records
-// where.
+// cutIfOld ends an object that is old, if a unit may end here.
 func (l *lane) cutIfOld(ctx context.Context) error {
 	if !l.old || l.object == nil || l.end == (pipeline.Position{}) {
 		return nil
 	}
-	if err := l.recordCut(); err != nil {
-		return err
-	}
-	crash.Point(crash.AfterCut)
 	return l.complete(ctx)
 }
 
@@ -217,23 +214,40 @@ func (l *lane) cutIfOld(ctx context.Context) error {
 // what is in it is done. If none may, the next objects belong to the same unit.
 func (l *lane) complete(ctx context.Context) error {
 	if l.object != nil {
-		if err := l.object.Commit(ctx); err != nil {
+		if err := l.commit(ctx); err != nil {
 			return err
 		}
-		crash.Point(crash.AfterComplete)
-		l.unit.Counts.ObjectsWritten++
-		if l.recorded != (pipeline.Position{}) {
-			l.notes = append(l.notes, l.cutRow()) // not needed once it is passed
-		}
-		l.object = nil
-		l.next++
 	}
-	l.begun, l.old, l.recorded = false, false, pipeline.Position{}
+	l.begun, l.old, l.recorded, l.cut = false, false, false, pipeline.Position{}
 	l.timer.Stop()
 	if l.end == (pipeline.Position{}) {
 		return nil
 	}
 	return l.done()
+}
+
+// commit makes the object visible. Where it ends is recorded first if that
+// depends on time: also of an object that ended for another reason, because a
+// replay is slower or faster and could end it sooner.
+func (l *lane) commit(ctx context.Context) error {
+	timely := l.roll.Every > 0 || l.stopped
+	if timely && (!l.recorded || l.end != l.cut) {
+		if err := l.recordCut(); err != nil {
+			return err
+		}
+		crash.Point(crash.AfterCut)
+	}
+	if err := l.object.Commit(ctx); err != nil {
+		return err
+	}
+	crash.Point(crash.AfterComplete)
+	l.unit.Counts.ObjectsWritten++
+	if l.recorded {
+		l.notes = append(l.notes, l.cutRow()) // not needed once it is passed
+	}
+	l.object = nil
+	l.next++
+	return nil
 }
 
 func (l *lane) done() error {
@@ -253,19 +267,15 @@ func (l *lane) finish(ctx context.Context) error {
 		if l.end == (pipeline.Position{}) {
 			return nil // not done: it is read again
 		}
-		if l.object != nil && l.end != l.recorded {
-			if err := l.recordCut(); err != nil {
-				return err
-			}
-			crash.Point(crash.AfterCut)
-		}
+		l.stopped = true
 	default:
 	}
-	l.end = pipeline.Position{} // the items after the last one that had no body may have given it a position
-	if err := l.complete(ctx); err != nil {
-		return err
+	if l.object != nil {
+		if err := l.commit(ctx); err != nil {
+			return err
+		}
 	}
-	return l.done()
+	return l.done() // also without a position: an item without a body may have brought it
 }
 
 // abort ends an object that is not to be.

@@ -14,10 +14,10 @@
 //     position;
 //   - the input ends.
 //
-// The state of a lane is the number of objects it has made. Where time or a
-// stop ended an object is put into the Store before the object is completed,
-// and a lane that is read again from before it ends its object there (contract
-// 9). Without bytes there is no object.
+// The state of a lane is the number of objects it has made. Where an object
+// ends is put into the Store before it is completed if the run stops, or if
+// time could have ended it sooner; a lane that is read again from before it ends
+// the object at the same place (contract 9). Without bytes there is no object.
 //
 // # One object per item
 //

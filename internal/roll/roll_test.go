@@ -143,46 +143,49 @@ func TestAnObjectThatIsOldEndsWhileNothingComes(t *testing.T) {
 	})
 }
 
-// TestAReplayEndsObjectsWhereTheFirstRunDid crashes after a cut by time, and
-// replays at another pace.
+// TestAReplayEndsObjectsWhereTheFirstRunDid crashes at any operation, and
+// replays at a pace at which time would end objects sooner.
 func TestAReplayEndsObjectsWhereTheFirstRunDid(t *testing.T) {
+	for _, o := range []roll.Options{{Every: unit.Duration(time.Second)}, {Every: unit.Duration(time.Second), Bytes: 4}} {
+		for at := 1; replay(t, o, at); at++ {
+		}
+	}
+}
+
+// replay is false if the first run ended before operation at.
+func replay(t *testing.T, o roll.Options, at int) (more bool) {
 	var items []*pipeline.Item
 	for i := range 9 {
 		items = append(items, stream(fmt.Sprint(i), fmt.Sprintln(i)))
 	}
-	for at := 1; ; at++ {
-		over := false
-		synctest.Test(t, func(t *testing.T) {
-			j := newJob(t, rolled, roll.Options{Every: unit.Duration(time.Second)}, items...)
-			j.World.At = at
-			pace := 300 * time.Millisecond
-			j.after = func(context.Context, int) { time.Sleep(pace) }
-			_, err := j.run(t, t.Context())
-			if over = err == nil || complete(j.store, 1); over {
-				return
-			}
-			first := maps.Clone(j.Objects)
-			cuts := 0
-			j.store.Range("sink.cuts", "", func(string, []byte) error { cuts++; return nil })
-			j.World.Restart()
-			j.Open_ = 0
-			pace = 2100 * time.Millisecond
-			if res, err := j.run(t, t.Context()); err != nil || !res.Complete {
-				t.Fatalf("at %d: %+v, %v", at, res, err)
-			}
-			for key, m := range first {
-				if got := j.Objects[key]; got.Content != m.Content {
-					t.Errorf("at %d: %s was %q, is %q", at, key, m.Content, got.Content)
-				}
-			}
-			if key := fmt.Sprintf("l_%d", len(first)); cuts > len(first) && strings.Count(j.Objects[key].Content, "\n") < 3 {
-				t.Errorf("at %d: the cut of %s was recorded; it ends after %q", at, key, j.Objects[key].Content)
-			}
-		})
-		if over || t.Failed() {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJob(t, rolled, o, items...)
+		j.World.At = at
+		pace := 300 * time.Millisecond
+		j.after = func(context.Context, int) { time.Sleep(pace) }
+		if _, err := j.run(t, t.Context()); err == nil || complete(j.store, 1) {
 			return
 		}
-	}
+		more = true
+		first := maps.Clone(j.Objects)
+		cuts := 0
+		j.store.Range("sink.cuts", "", func(string, []byte) error { cuts++; return nil })
+		j.World.Restart()
+		j.Open_ = 0
+		pace = 2100 * time.Millisecond
+		if res, err := j.run(t, t.Context()); err != nil || !res.Complete {
+			t.Fatalf("%+v at %d: %+v, %v", o, at, res, err)
+		}
+		for key, m := range first {
+			if got := j.Objects[key]; got.Content != m.Content {
+				t.Errorf("%+v at %d: %s was %q, is %q", o, at, key, m.Content, got.Content)
+			}
+		}
+		if next := j.Objects[fmt.Sprintf("l_%d", len(first))]; cuts > len(first) && strings.Count(next.Content, "\n") < 2 {
+			t.Errorf("%+v at %d: the end of object %d was recorded; it holds %q", o, at, len(first), next.Content)
+		}
+	})
+	return more && !t.Failed()
 }
 
 func TestAStopEndsTheObjectAndRecordsWhere(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 const (
 	dateBucket = "sink.date"  // by pass: when it began, in seconds since 1970
-	cutBucket  = "sink.cuts"  // by pass, lane, start and object: the position where a time or a stop ended it
+	cutBucket  = "sink.cuts"  // by pass, lane, start and object: the position where it ended
 	laneBucket = "sink.lanes" // by pass and lane: objects may have been made
 )
 
@@ -71,25 +71,25 @@ func (l *lane) begin() (again bool, err error) {
 
 func passKey(p *pipeline.Pass) string { return fmt.Sprintf("%019d/", p.Number) }
 
-// cutRow is the row of a cut; cut is where the object ends.
+// cutRow is the row, without its value, that says where the next object ends.
 func (l *lane) cutRow() pipeline.Row {
 	return pipeline.Row{Bucket: cutBucket, Key: fmt.Sprintf("%s%s/%d/%019d", passKey(l.pass), l.Name, l.Start, l.next)}
 }
 
-// recordedCut is where an earlier run ended the object that is next, or the
-// zero position.
-func (l *lane) recordedCut() (cut pipeline.Position, err error) {
+// recordedCut is where an earlier run ended the object that is next, if it did.
+func (l *lane) recordedCut() (cut pipeline.Position, ok bool, err error) {
 	b, err := l.pass.Store.Get(cutBucket, l.cutRow().Key)
 	if err == nil && b != nil {
 		err = json.Unmarshal(b, &cut)
 	}
 	if err != nil {
-		return cut, fmt.Errorf("state: cut: %w", err)
+		return cut, false, fmt.Errorf("state: cut: %w", err)
 	}
-	return cut, nil
+	return cut, b != nil, nil
 }
 
-// recordCut puts into the Store that the object ends at the last item.
+// recordCut puts into the Store that the object ends after the last item. If
+// that has no position, the row says that it is not time that ends the object.
 func (l *lane) recordCut() error {
 	row := l.cutRow()
 	var err error
@@ -99,6 +99,6 @@ func (l *lane) recordCut() error {
 	if err := l.pass.Store.Put(row); err != nil {
 		return fmt.Errorf("state: cut: %w", err)
 	}
-	l.recorded = l.end
+	l.recorded, l.cut = true, l.end
 	return nil
 }

@@ -113,12 +113,14 @@ func (c *Client) unreached(err error) error {
 		err = at.Err
 	}
 	switch {
-	case errors.As(err, &cert), errors.As(err, &alert), errors.As(err, &plain), errors.As(err, &host):
+	case errors.As(err, &cert), errors.As(err, &alert), errors.As(err, &plain), errors.As(err, &host), errors.Is(err, http.ErrSchemeMismatch):
 		return err
 	case errors.As(err, &dns) && dns.IsNotFound && !c.nodes.reached.Load():
 		return err // a typing error rather than a hiccup
 	case errors.Is(err, errStalled), errors.As(err, &ne) && ne.Timeout():
 		return Again("timeout", err)
+	case errors.Is(err, io.EOF) && !c.nodes.reached.Load():
+		err = fmt.Errorf("%w before any answer; is this the port of https?", err)
 	}
 	return Again("connection", err)
 }

@@ -1,0 +1,133 @@
+package search_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sluice/internal/search"
+	"sluice/test/servers"
+)
+
+// answers of a cluster by path; else 404.
+type answers map[string]struct {
+	status int
+	header string
+	body   string
+}
+
+func (a answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	reply, ok := a[r.URL.Path]
+	if !ok {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	if name, value, ok := strings.Cut(reply.header, ": "); ok {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(reply.status)
+	io.WriteString(w, reply.body)
+}
+
+func TestTheEngineIsRecognized(t *testing.T) {
+	const nodes = `{"nodes":{"x":{"version":"2.19.0","build_flavor":"default"}}}`
+	for name, c := range map[string]struct {
+		answers answers
+		want    search.Engine
+		says    string
+	}{
+		"opensearch":     {answers{"/": {200, "", `{"version":{"number":"3.8.0","distribution":"opensearch"}}`}}, search.Engine{Distribution: "opensearch", Version: "3.8.0"}, "OpenSearch 3.8.0"},
+		"elasticsearch":  {answers{"/": {200, "X-Elastic-Product: Elasticsearch", `{"version":{"number":"9.2.4","build_flavor":"default"}}`}}, search.Engine{Distribution: "elasticsearch", Version: "9.2.4", Flavor: "default"}, "Elasticsearch 9.2.4"},
+		"oss":            {answers{"/": {200, "", `{"version":{"number":"7.10.2","build_flavor":"oss"}}`}}, search.Engine{Distribution: "elasticsearch", Version: "7.10.2", Flavor: "oss"}, "Elasticsearch 7.10.2 (oss)"},
+		"in disguise":    {answers{"/": {200, "X-OpenSearch-Version: OpenSearch/1.3.0 (opensearch)", `{"version":{"number":"7.10.2"}}`}}, search.Engine{Distribution: "opensearch", Version: "7.10.2"}, "OpenSearch 7.10.2"},
+		"root forbidden": {answers{"/": {403, "", ""}, "/_nodes/_local": {200, "X-OpenSearch-Version: OpenSearch/2.19.0 (opensearch)", nodes}}, search.Engine{Distribution: "opensearch", Version: "2.19.0", Flavor: "default"}, "OpenSearch 2.19.0"},
+		"root missing":   {answers{"/_nodes/_local": {200, "X-Elastic-Product: Elasticsearch", strings.Replace(nodes, "2.19.0", "8.19.1", 1)}}, search.Engine{Distribution: "elasticsearch", Version: "8.19.1", Flavor: "default"}, "Elasticsearch 8.19.1"},
+		"root 405":       {answers{"/": {405, "", ""}, "/_nodes/_local": {200, "", nodes}}, search.Engine{Version: "2.19.0", Flavor: "default"}, "unknown engine 2.19.0"},
+		"nothing said":   {answers{}, search.Engine{}, "unknown engine"},
+	} {
+		got, err := client(t, to(cluster(t, c.answers.ServeHTTP))).Engine(t.Context())
+		if err != nil || got != c.want || got.String() != c.says {
+			t.Errorf("%s: got %+v (%s), %v, want %+v (%s)", name, got, got, err, c.want, c.says)
+		}
+	}
+	for name, a := range map[string]answers{
+		"credentials": {"/": {401, "", ""}},
+		"no cluster":  {"/": {200, "", "<html>"}},
+		"no rights":   {"/": {403, "", ""}, "/_nodes/_local": {401, "", ""}},
+	} {
+		if got, err := client(t, to(cluster(t, a.ServeHTTP))).Engine(t.Context()); err == nil {
+			t.Errorf("%s: got %+v, want an error", name, got)
+		}
+	}
+}
+
+func TestVersionsCompareByNumber(t *testing.T) {
+	for _, c := range []struct {
+		version      string
+		major, minor int
+		want         bool
+	}{{"2.4.0", 2, 4, true}, {"2.19.0", 2, 4, true}, {"2.3.9", 2, 4, false}, {"3.0.0-beta1", 2, 4, true}, {"1.9.0", 2, 4, false}, {"", 0, 0, false}, {"x", 0, 0, false}} {
+		if got := (search.Engine{Version: c.version}).AtLeast(c.major, c.minor); got != c.want {
+			t.Errorf("%q at least %d.%d: got %v, want %v", c.version, c.major, c.minor, got, c.want)
+		}
+	}
+}
+
+// settingsOf is the answer for indices of one shard.
+func settingsOf(names ...string) string {
+	var list []string
+	for _, n := range names {
+		list = append(list, `"`+n+`":{"settings":{"index.uuid":"u-`+n+`","index.number_of_shards":"1","index.query.default_field":["a"]}}`)
+	}
+	return "{" + strings.Join(list, ",") + "}"
+}
+
+func TestIndicesAreWhatPatternsStandFor(t *testing.T) {
+	a := answers{
+		"/*/_settings":     {200, "", settingsOf("b", "a", ".kibana", ".ds-logs-1")},
+		"/.k*/_settings":   {200, "", settingsOf(".kibana")},
+		"/alias/_settings": {200, "", settingsOf("a", ".behind")},
+		"/b/_settings":     {200, "", settingsOf("b")},
+		"/none*/_settings": {200, "", "{}"},
+		"/odd/_settings":   {200, "", `{"odd":{"settings":{}}}`},
+	}
+	c := client(t, to(cluster(t, a.ServeHTTP)))
+	for _, x := range []struct {
+		patterns, exclude, want []string
+	}{
+		{[]string{"*"}, nil, []string{".ds-logs-1", "a", "b"}},
+		{[]string{"*", "b"}, nil, []string{".ds-logs-1", "a", "b"}},
+		{[]string{"*"}, []string{".ds-*,a"}, []string{"b"}},
+		{[]string{"*"}, []string{"?", "."}, []string{".ds-logs-1", "a", "b"}},
+		{[]string{"b, .k*"}, nil, []string{".kibana", "b"}},
+		{[]string{"alias"}, nil, []string{".behind", "a"}},
+		{[]string{"none*"}, nil, nil},
+	} {
+		list, err := c.Indices(t.Context(), x.patterns, x.exclude)
+		var got []string
+		for _, i := range list {
+			got = append(got, i.Name)
+			if i.UUID != "u-"+i.Name || i.Shards != 1 {
+				t.Errorf("got %+v, want its UUID and one shard", i)
+			}
+		}
+		if diff := cmp.Diff(x.want, got); diff != "" || err != nil {
+			t.Errorf("%q without %q: %v (-want +got):\n%s", x.patterns, x.exclude, err, diff)
+		}
+	}
+	for _, bad := range []string{"missing", "odd"} {
+		if list, err := c.Indices(t.Context(), []string{bad}, nil); err == nil || !strings.Contains(err.Error(), bad) {
+			t.Errorf("%s: got %v, %v, want an error that names it", bad, list, err)
+		}
+	}
+}
+
+func TestARealClusterIsRecognized(t *testing.T) {
+	e, err := client(t, to(servers.OpenSearch(t))).Engine(t.Context())
+	if err != nil || e.Distribution != "opensearch" || !e.AtLeast(3, 0) {
+		t.Errorf("got %+v, %v, want OpenSearch 3", e, err)
+	}
+}

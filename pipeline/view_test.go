@@ -61,9 +61,11 @@ func TestBlocksSeenThroughViewsComeBack(t *testing.T) {
 			}}
 			var got strings.Builder
 			e.write = each(func(s string) error { got.WriteString(s); return nil })
-			_, err := e.pipeline(&pipelinetest.World{}, stages...).Run(t.Context())
-			if n := len(got.String()); err != nil || n == 0 || n%20 != 0 {
-				t.Fatalf("%s: %v, %q", name, err, got.String())
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			res, err := e.pipeline(&pipelinetest.World{}, stages...).Run(ctx)
+			if n := got.Len(); err != nil || !res.Complete || n == 0 || n%20 != 0 {
+				t.Fatalf("%s: %+v, %v, %q", name, res, err, got.String())
 			}
 		})
 	}
@@ -139,6 +141,37 @@ func TestLargeRecordsNeverWaitForEachOther(t *testing.T) {
 			pipeline.Stage{Name: "copy", Transform: lower.Transform(3)}).Run(t.Context())
 		if err != nil || res.Counts.Written != 12 || got.String() != want.String() {
 			t.Fatalf("%+v, %v, %d bytes, want %d", res, err, got.Len(), want.Len())
+		}
+	})
+}
+
+func TestLargeBlocksOfASourceNeverWaitForEachOther(t *testing.T) {
+	large := bytes.Repeat([]byte("x\n"), 1<<20)
+	bubble(t, 20, func(t *testing.T) {
+		e := &ends{plan: names("a"), read: func(ctx context.Context, _ pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {
+			q := pipeline.NewQuota(8)
+			for k := range 12 {
+				b, err := q.Block(ctx)
+				if err != nil {
+					return err
+				}
+				b.Write(large)
+				if err := pipeline.Send(ctx, out, b.Item("k", pipeline.Position{Token: fmt.Sprint(k)}, 1<<20)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}
+		e.write = take
+		head := pipeline.Filter(func(_ context.Context, dst io.Writer, src io.Reader) error {
+			_, err := io.CopyN(dst, src, 10)
+			return err
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		res, err := e.pipeline(&pipelinetest.World{}, pipeline.Stage{Name: "head", Transform: head.Transform(3)}).Run(ctx)
+		if err != nil || !res.Complete || res.Counts.Written != 12<<20 {
+			t.Fatalf("%+v, %v", res, err)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package transforms_test
 
 import (
 	"bytes"
+	stdgzip "compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/kind"
 	"sluice/pipeline"
@@ -33,12 +35,25 @@ func files(t testing.TB) []file {
 	g1, g2 := one(t, gz(1), a), one(t, gz(9), b)
 	z1, z2 := one(t, zst("fastest"), a), one(t, zst("best"), b)
 	want := join(a, b)
+	n1, n2 := named(t, a), named(t, b)
 	return []file{
+		{"gunzip named", gunzip(), join(n1, n2), len(n1), want},
 		{"gunzip", gunzip(), join(g1, g2), len(g1), want},
 		{"unzstd", unzstd(), join(z1, z2), len(z1), want},
 		{"decompress gzip", decompress(), join(g1, g2), len(g1), want},
 		{"decompress zstd", decompress(), join(z1, z2), len(z1), want},
 	}
+}
+
+// named compresses bytes as a member with all that a header may hold.
+func named(t testing.TB, b []byte) []byte {
+	var out bytes.Buffer
+	w := stdgzip.NewWriter(&out)
+	w.Header = stdgzip.Header{Name: "a name", Comment: "and a comment", Extra: []byte("and more"), ModTime: time.Unix(1e9, 0), OS: 3}
+	if _, err := w.Write(b); errors.Join(err, w.Close()) != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 func TestFilesOfSeveralMembersAreReadWhole(t *testing.T) {

@@ -1,0 +1,104 @@
+package transforms_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"sluice/internal/kind"
+	"sluice/internal/unit"
+	"sluice/pipeline"
+	"sluice/pipeline/pipelinetest"
+	"sluice/transforms"
+)
+
+func TestFormsFollowEachOther(t *testing.T) {
+	for _, c := range []struct {
+		kind     kind.Transform
+		in, want kind.Form
+		problem  string
+	}{
+		{gz(1), kind.Records, kind.Bytes, ""},
+		{gz(1), kind.Bytes, kind.Bytes, ""},
+		{zst("best"), kind.Records, kind.Bytes, ""},
+		{gunzip(), kind.Bytes, kind.Bytes, ""},
+		{unzstd(), kind.Bytes, kind.Bytes, ""},
+		{decompress(), kind.Bytes, kind.Bytes, ""},
+		{&transforms.Lines{}, kind.Bytes, kind.Records, ""},
+		{gunzip(), kind.Records, "", "remove gunzip"},
+		{unzstd(), kind.Records, "", "remove unzstd"},
+		{decompress(), kind.Records, "", "remove decompress"},
+		{&transforms.Lines{}, kind.Records, "", "already; remove lines"},
+	} {
+		got, p := c.kind.Form(c.in)
+		if got != c.want || (p == nil) != (c.problem == "") || p != nil && !strings.Contains(p.Message, c.problem) {
+			t.Errorf("%s of %s: got %q, %+v, want %q, %q", c.kind.Identity(), c.in, got, p, c.want, c.problem)
+		}
+	}
+}
+
+func TestValuesThatCannotBeUsedAreProblems(t *testing.T) {
+	for window, bad := range map[unit.Bytes]bool{0: true, 1 << 19: true, 1 << 20: false, 8 << 20: false, 512 << 20: false, 1 << 30: true} {
+		for _, k := range []kind.Transform{&transforms.Unzstd{MaxRatio: 1, MaxWindow: window}, &transforms.Decompress{MaxRatio: 1, MaxWindow: window}} {
+			p := k.Problems(env)
+			if bad != (len(p) == 1 && p[0].Option == "max_window") {
+				t.Errorf("%s: max_window %v: %+v", k.Identity(), window, p)
+			}
+		}
+	}
+	for _, k := range []kind.Transform{gz(10), zst("fast")} {
+		if _, err := k.Build(env); err == nil {
+			t.Errorf("%s is built", k.Identity())
+		}
+	}
+}
+
+func TestIdentityNamesWhatTheBytesDependOn(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range []kind.Transform{gz(1), gz(2), zst("fastest"), zst("best"), gunzip(), unzstd(), decompress(), &transforms.Lines{}} {
+		if seen[k.Identity()] {
+			t.Errorf("%q is not the only one", k.Identity())
+		}
+		seen[k.Identity()] = true
+	}
+	one, two := 1, 2
+	if a, b := (&transforms.Gzip{Level: 1, Workers: &one}).Identity(), (&transforms.Gzip{Level: 1, Workers: &two}).Identity(); a != b {
+		t.Errorf("%q, but workers change no byte: %q", a, b)
+	}
+}
+
+func TestEveryStageStatesItsMemory(t *testing.T) {
+	four := 4
+	for _, k := range []kind.Transform{&transforms.Gzip{Level: 1, Workers: &four}, zst("default"), gunzip(), unzstd(), decompress(), &transforms.Lines{}} {
+		s, ok := build(t, k).(pipeline.Sized)
+		if !ok || s.Need() < 64<<10 || s.Need() > 32<<20 {
+			t.Errorf("%s: %v", k.Identity(), ok)
+			continue
+		}
+		large, _ := k.Build(kind.Env{Workers: 2, MaxRecord: 20 << 20})
+		t.Logf("%s: %d KiB, for records of 20 MiB %d KiB", k.Identity(), s.Need()>>10, large.(pipeline.Sized).Need()>>10)
+	}
+}
+
+func TestARecordIsTooLongWhereverItIsInABlock(t *testing.T) {
+	small := env
+	small.MaxRecord = 100
+	tr, err := (&transforms.Lines{}).Build(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for i := range 300 { // with its newline, every third is longer than 100
+		fmt.Fprintf(&b, "%s\n", strings.Repeat("x", []int{5, 99, 100}[i%3]))
+	}
+	e := &ends{items: []func() *pipeline.Item{func() *pipeline.Item {
+		return item("k", bytesBody{b: []byte(b.String())}, int64(b.Len()))
+	}}}
+	w := &pipelinetest.World{}
+	p := e.pipeline(&pipelinetest.Store{World: w}, pipeline.Stage{Name: "lines", Transform: tr})
+	p.Dead = &pipelinetest.Letters{World: w, Durable: map[string]string{}}
+	res, err := p.Run(t.Context())
+	if err != nil || res.Counts.Read != 300 || res.Counts.Dead != 100 || res.Counts.Written != 200 {
+		t.Errorf("%+v, %v", res, err)
+	}
+}

@@ -55,6 +55,16 @@ func (r *jsonReader) byte() (byte, error) {
 	return c, err
 }
 
+// literally takes text if that is what comes next.
+func (r *jsonReader) literally(text string) bool {
+	b, _ := r.in.Peek(len(text))
+	if string(b) != text {
+		return false
+	}
+	r.in.Discard(len(text))
+	return true
+}
+
 func (r *jsonReader) expect(want byte) error {
 	c, err := r.next()
 	if err == nil && c != want {

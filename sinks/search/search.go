@@ -104,6 +104,7 @@ func (s *Sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error
 
 // Check says what is at the other end. It changes nothing there.
 func (s *Sink) Check(ctx context.Context) ([]string, error) {
+	defer s.client.Close()
 	e, err := s.client.Engine(ctx)
 	if err != nil {
 		return nil, err

@@ -59,8 +59,7 @@ type Pipeline struct {
 	Grace       unit.Duration `yaml:"grace" default:"8s" doc:"Time to deliver what has been read when the run is stopped."`
 	Line        int           `yaml:"-"` // of its name in the file; 0 without a file
 
-	env     kind.Env
-	workers int // for all lanes
+	env kind.Env
 }
 
 // Source, Transform and Sink are the stages of a pipeline.

@@ -25,7 +25,8 @@ func (t *tree) node(n ast.Node, depth int) *node {
 	case *ast.AliasNode:
 		to, ok := t.anchors[n.Value.GetToken().Value]
 		if !ok {
-			t.fail(at(n), "no anchor &%s stands before this alias", n.Value.GetToken().Value)
+			t.src.stands(span{place: at(n), width: -1})
+			t.fail(at(n), "no anchor for this alias stands before it; a value that begins with * needs quotes")
 			return &node{shape: broken, place: at(n)}
 		}
 		return t.node(to, depth+1)

@@ -76,6 +76,9 @@ func (d *decoder) group(n *node, v reflect.Value, s spot) {
 		if o == nil {
 			meant := closest(p.key, namesOf(options))
 			given[meant] = true // once is enough
+			if p.value.shape != scalar && (secretName.MatchString(p.key) || secretName.MatchString(meant)) {
+				d.src.hideRest(p)
+			}
 			d.fail(p.place, s, "unknown key %q; %s", p.key, known(meant, namesOf(options)))
 			continue
 		}
@@ -151,6 +154,9 @@ func (d *decoder) option(o option, p pair, v reflect.Value, s spot, file bool) {
 	case *[]Transform:
 		d.transforms(n, t, s)
 		return
+	}
+	if o.secret() && n.shape != scalar {
+		d.src.hideRest(p)
 	}
 	switch {
 	case isGroup(v.Type()):

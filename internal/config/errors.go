@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Error is one thing that is wrong in a configuration.
@@ -88,6 +89,15 @@ func (s *source) show(at place, ok bool) {
 	s.shown[at] = ok
 }
 
+// hideRest hides what follows a key in its line, and from the beginning of its
+// value on in that one: names in it may be parts of a secret without quotes.
+func (s *source) hideRest(p pair) {
+	after := p.place
+	after.col += utf8.RuneCountInString(p.key) + len(": ")
+	s.stands(span{place: after, width: -1})
+	s.stands(span{place: p.value.place, width: -1})
+}
+
 // finish sorts errors, drops repeated ones (of what several aliases stand for)
 // and adds the excerpts.
 func (s *source) finish(errs []Error) Errors {
@@ -115,7 +125,6 @@ const excerptWidth = 100
 // excerpt gives a line, cut to what stands around col, and a caret below it.
 func (s *source) excerpt(line, col int) string {
 	text, at := s.masked(line, max(0, col-1))
-	at = min(at, len(text))
 	if from := at - excerptWidth*2/3; len(text) > excerptWidth && from > 0 {
 		text, at = append([]rune("…"), text[from:]...), at-from+1
 	}
@@ -137,13 +146,14 @@ func (s *source) excerpt(line, col int) string {
 }
 
 // userinfo is the name and password in a URL.
-var userinfo = regexp.MustCompile(`(://)[^/@\s"']+@`)
+var userinfo = regexp.MustCompile(`://([^/@\s"']+)@`)
 
 // masked gives a line in which only those values are seen that may be shown,
 // and where at is in it.
 func (s *source) masked(line, at int) ([]rune, int) {
 	text := []rune(s.lines[line-1])
-	for _, v := range slices.Backward(s.values) {
+	secret := make([]bool, len(text))
+	for _, v := range s.values {
 		if v.line > line || v.line+v.more < line || s.shown[v.place] {
 			continue
 		}
@@ -154,42 +164,73 @@ func (s *source) masked(line, at int) ([]rune, int) {
 		if v.line == line && v.width >= 0 {
 			to = min(from+v.width, to)
 		}
-		text, at = masking(text, from, to, at)
+		hide(secret[from:to])
 	}
-	for _, m := range slices.Backward(userinfo.FindAllStringIndex(string(text), -1)) {
-		from, to := len([]rune(string(text)[:m[0]]))+len("://"), len([]rune(string(text)[:m[1]]))-1
-		text, at = masking(text, from, to, at)
+	for _, m := range userinfo.FindAllStringSubmatchIndex(string(text), -1) {
+		from := utf8.RuneCountInString(string(text)[:m[2]])
+		hide(secret[from : from+utf8.RuneCountInString(string(text)[m[2]:m[3]])])
 	}
-	return text, at
+	var out []rune
+	where := 0
+	for i, c := range text {
+		begins := secret[i] && (i == 0 || !secret[i-1])
+		if i <= at && (begins || !secret[i]) {
+			where = len(out)
+		}
+		switch {
+		case begins:
+			out = append(out, []rune("***")...)
+		case !secret[i]:
+			out = append(out, c)
+		}
+	}
+	if at >= len(text) {
+		where = len(out)
+	}
+	return out, where
 }
 
-// masking replaces text[from:to] by ***. at stays at what it was at.
-func masking(text []rune, from, to, at int) ([]rune, int) {
-	switch {
-	case at >= to:
-		at += len("***") - (to - from)
-	case at > from:
-		at = from
+func hide(secret []bool) {
+	for i := range secret {
+		secret[i] = true
 	}
-	return slices.Replace(slices.Clone(text), from, to, []rune("***")...), at
 }
 
-// secretKey finds, in a text that could not be parsed, a key whose value may be
-// a secret.
-var secretKey = regexp.MustCompile(`(?i)([\w-]*(?:pass|secret|token|credential|_key|apikey)[\w-]*["']?\s*:)\s*(.*)$`)
+var (
+	// secretName finds the names of options whose values may be secrets.
+	secretName = regexp.MustCompile(`(?i)pas|pwd|secret|token|credential|_key$|apikey|auth`)
+	// someKey finds a key in a text that could not be parsed.
+	someKey = regexp.MustCompile(`(?:^|[\s{,])["']?([\w.-]+)["']?\s*:(?:\s|$)`)
+)
 
-// hideSyntax hides what may be a secret in and after a line that could not be
-// parsed.
+// hideSyntax hides what may be a secret in a line that could not be parsed: what
+// follows a key in it, and what stands before its keys if the value of a key
+// above may go on there.
 func (s *source) hideSyntax(line int) {
-	for i := max(0, line-2); i < min(line, len(s.lines)); i++ {
-		m := secretKey.FindStringSubmatchIndex(s.lines[i])
-		if m == nil {
+	if line < 1 || line > len(s.lines) {
+		return
+	}
+	text := s.lines[line-1]
+	keys := someKey.FindAllStringSubmatchIndex(text, -1)
+	for _, m := range keys {
+		if secretName.MatchString(text[m[2]:m[3]]) {
+			s.lines[line-1] = text[:m[3]] + ": ***"
+			return
+		}
+	}
+	for _, above := range slices.Backward(s.lines[:line-1]) {
+		before := someKey.FindAllStringSubmatch(above, -1)
+		if before == nil {
 			continue
 		}
-		if i == line-2 { // the value may stand below its key
-			s.lines[i+1] = "***"
-			continue
+		first := len(text)
+		last := before[len(before)-1]
+		if keys != nil && !strings.HasSuffix(strings.TrimSpace(above), strings.TrimSpace(last[0])) { // else its value begins here
+			first = keys[0][2]
 		}
-		s.lines[i] = s.lines[i][:m[3]] + " ***"
+		if secretName.MatchString(last[1]) && strings.TrimSpace(text[:first]) != "" {
+			s.lines[line-1] = "***" + text[first:]
+		}
+		return
 	}
 }

@@ -97,10 +97,12 @@ func (t *tree) readable(text string) bool {
 	line, col := 1, 1
 	for i, c := range text {
 		if _, n := utf8.DecodeRuneInString(text[i:]); c == utf8.RuneError && n == 1 {
+			t.src.hideSyntax(line)
 			t.fail(place{line: line, col: col}, "a byte that is no UTF-8")
 			return false
 		}
 		if c < ' ' && c != '\n' && c != '\r' && c != '\t' {
+			t.src.hideSyntax(line)
 			t.fail(place{line: line, col: col}, "a control character (0x%02x)", c)
 			return false
 		}
@@ -154,7 +156,8 @@ func (t *tree) allowed(tokens token.Tokens) bool {
 		}
 		switch tk.Type {
 		case token.TagType, token.DirectiveType, token.MappingKeyType:
-			t.fail(placeOf(tk), "%q is not used here: no tags, directives or keys that are not words", tk.Value)
+			t.src.hideSyntax(tk.Position.Line)
+			t.fail(placeOf(tk), "a tag, a directive or a key that is not a word: they are not used here; a value that begins like this needs quotes")
 			return false
 		case token.MappingStartType, token.SequenceStartType:
 			depth++
@@ -164,6 +167,7 @@ func (t *tree) allowed(tokens token.Tokens) bool {
 			dashes++
 		}
 		if depth+dashes > maxDepth {
+			t.src.hideSyntax(tk.Position.Line)
 			t.fail(placeOf(tk), "nested too deeply")
 			return false
 		}

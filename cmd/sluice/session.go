@@ -80,7 +80,7 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 			links.Dead = w
 		}
 		if f.Lanes < f.Config.Lanes {
-			s.log.Info("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
+			s.log.Debug("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
 		}
 		s.watches = append(s.watches, ops.NewWatch(f.Pipeline(links)))
 	}

@@ -91,8 +91,8 @@ func countLanes(lanes []pipeline.LaneStatus) Lanes {
 	return n
 }
 
-// newReport says what a run did to its pass. s is the status it ended with.
-func newReport(res pipeline.Result, s pipeline.Status, err error) Report {
+// NewReport says what a run did to its pass. s is the status it ended with.
+func NewReport(res pipeline.Result, s pipeline.Status, err error) Report {
 	c := res.Counts
 	r := Report{
 		Pass:    res.Pass,
@@ -123,7 +123,7 @@ func newReport(res pipeline.Result, s pipeline.Status, err error) Report {
 
 // NeverBegan is the report of a pass that an error kept from beginning.
 func NeverBegan(err error) Report {
-	return newReport(pipeline.Result{}, pipeline.Status{}, err)
+	return NewReport(pipeline.Result{}, pipeline.Status{}, err)
 }
 
 // Log logs the report.

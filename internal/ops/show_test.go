@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sluice/internal/ops"
+	"sluice/pipeline"
 )
 
 func TestTheWorstOutcomeIsThatOfAll(t *testing.T) {
@@ -37,6 +38,26 @@ func TestTheWorstOutcomeIsThatOfAll(t *testing.T) {
 		}
 		if got := rs.Outcome(); got != c.want {
 			t.Errorf("%v: got %s, want %s", c.has, got, c.want)
+		}
+	}
+}
+
+func TestWhatDoesNotAddUpIsNeverComplete(t *testing.T) {
+	ended := pipeline.LaneStatus{State: pipeline.LaneState{Ended: true}}
+	for name, c := range map[string]struct {
+		res   pipeline.Result
+		lanes []pipeline.LaneStatus
+		want  ops.Outcome
+	}{
+		"all written":         {pipeline.Result{Complete: true, Counts: pipeline.Counts{Read: 2, Created: 1, Written: 2, Filtered: 1}}, []pipeline.LaneStatus{ended}, ops.Complete},
+		"a record missing":    {pipeline.Result{Complete: true, Counts: pipeline.Counts{Read: 3, Written: 2}}, []pipeline.LaneStatus{ended}, ops.Failed},
+		"missing and stopped": {pipeline.Result{Counts: pipeline.Counts{Read: 3, Written: 2}}, nil, ops.Failed},
+		"nobody counted":      {pipeline.Result{Complete: true, Counts: pipeline.Counts{Read: 3, Unknown: 1}}, []pipeline.LaneStatus{ended}, ops.Complete},
+		"an object vanished":  {pipeline.Result{Complete: true, Counts: pipeline.Counts{GivenUp: 1}}, []pipeline.LaneStatus{ended}, ops.Partial},
+		"a lane not ended":    {pipeline.Result{Complete: true}, []pipeline.LaneStatus{ended, {}}, ops.Failed},
+	} {
+		if got := ops.NewReport(c.res, pipeline.Status{Lanes: c.lanes}, nil); got.Outcome != c.want {
+			t.Errorf("%s: got %s (%s), want %s", name, got.Outcome, got.Error, c.want)
 		}
 	}
 }

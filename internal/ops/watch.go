@@ -62,7 +62,7 @@ func (w *Watch) Pass(ctx context.Context) Report {
 	for cause, n := range s.Retries {
 		w.retries[cause] += n
 	}
-	r := newReport(res, s, err)
+	r := NewReport(res, s, err)
 	r.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
 	r.moved = w.total.Read + w.total.Created - done
 	if r.Outcome == Complete || r.Outcome == Partial {

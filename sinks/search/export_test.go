@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"unsafe"
 )
 
 // Body is what a line adds to the body of a request; ok is false if there is a
@@ -67,4 +68,9 @@ func (x *Filling) Block(block, reply []byte) int {
 		panic(err)
 	}
 	return x.reply.items
+}
+
+// Sizes are those of the structs that Need counts, as it says and as they are.
+func Sizes() (said, are [2]uintptr) {
+	return [2]uintptr{recordSize, refusedSize}, [2]uintptr{unsafe.Sizeof(record{}), unsafe.Sizeof(refused{})}
 }

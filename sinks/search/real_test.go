@@ -225,6 +225,7 @@ func TestFaultsOnTheWayLoseAndDoubleNothing(t *testing.T) {
 		"413 of what would be too large": {Status: 413},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newReal(t)
 			p := faultproxy.New(t, r.url)
 			rule.Path = "/_bulk"

@@ -6,14 +6,19 @@ import (
 	"io"
 )
 
-// maxReason is how much is kept of one reason, maxReasons of all in a reply.
+// What is kept of a reply, in bytes: of one reason, of all of them, of a type,
+// and for sending a record again.
 const (
 	maxReason  = 512
-	maxReasons = 1 << 20
+	kindSize   = 64
+	fateSize   = 32
+	maxReasons = 256 << 10
 )
 
 // replySize is the memory of a reply in which every item is refused, in bytes.
-func replySize(records int64) int64 { return maxReasons + records*(refusedSize+64) + readerSize }
+func replySize(records int64) int64 {
+	return maxReasons + records*(refusedSize+kindSize+fateSize) + readerSize
+}
 
 // reply is what the reply to a bulk request says.
 type reply struct {
@@ -110,7 +115,7 @@ func (r *reply) error(f *refused) error {
 	return r.in.object(func(key []byte) (err error) {
 		switch string(key) {
 		case "type":
-			f.kind, err = r.keep(64)
+			f.kind, err = r.keep(kindSize)
 		case "reason":
 			f.reason, err = r.keep(min(maxReason, max(0, maxReasons-len(r.text))))
 		default:

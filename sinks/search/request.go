@@ -31,15 +31,18 @@ type record struct {
 // recordSize is the size of a record, in bytes.
 const recordSize = 36
 
+// restShare is the part of a limit that there is room for besides the sources.
+const restShare = 8
+
 // newRequest makes a request. Its memory grows only for one record that is
 // larger than the limit.
 func newRequest(limit int) *request {
-	return &request{body: make([]byte, 0, limit), rest: make([]byte, 0, limit/4), recs: make([]record, 0, limit/perRecord+1)}
+	return &request{body: make([]byte, 0, limit), rest: make([]byte, 0, limit/restShare), recs: make([]record, 0, limit/perRecord+1)}
 }
 
 // requestSize is the memory of a request, in bytes.
 func requestSize(limit, maxRecord int64) int64 {
-	return max(limit, maxRecord+2*maxID) + limit/4 + (limit/perRecord+1)*recordSize
+	return max(limit, maxRecord+2*maxID) + limit/restShare + (limit/perRecord+1)*recordSize
 }
 
 // fits reports whether a record may be added. The first always may.
@@ -47,7 +50,7 @@ func (q *request) fits(line []byte, e *envelope, limit int) bool {
 	action := actionRoom + len(e.index) + len(e.id) + len(e.routing)
 	return len(q.recs) == 0 || len(q.recs) < cap(q.recs) &&
 		len(q.body)+action+len(e.source) <= limit &&
-		len(q.rest)+len(line)-len(e.source) <= limit/4
+		len(q.rest)+len(line)-len(e.source) <= limit/restShare
 }
 
 // actionRoom is what a record adds to the body besides the values in it.

@@ -27,7 +27,6 @@ type sender struct {
 	fates   []fate // of the records of the last reply
 	again   map[uint64]struct{}
 	seed    maphash.Seed
-	line    []byte
 	heard   bool // a reply with items came once
 	refused int  // records that were refused as a whole request before it did
 }
@@ -142,11 +141,21 @@ func (s *sender) shrink(ctx context.Context, size int) {
 	}
 }
 
-// bury makes a dead letter of a record.
+// bury makes a dead letter of a record, one at a time in all lanes: it needs
+// the record once more in memory.
 func (s *sender) bury(ctx context.Context, q *request, r *record, why *pipeline.Refusal) error {
+	s.burying.Lock()
+	defer s.burying.Unlock()
 	s.line = q.appendLine(s.line[:0], r)
-	return q.items[r.item].Bury(ctx, int64(r.number), s.line, why)
+	err := q.items[r.item].Bury(ctx, int64(r.number), s.line, why)
+	if cap(s.line) > keptLine {
+		s.line = nil
+	}
+	return err
 }
+
+// keptLine is the largest buffer for the line of a dead letter that is kept.
+const keptLine = 1 << 20
 
 // refusal is what a whole request was refused with.
 func refusal(e *search.Error, attempts int) *pipeline.Refusal {

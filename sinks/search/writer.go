@@ -24,6 +24,9 @@ type writer struct {
 	store pipeline.Store
 	most  atomic.Int64 // bytes of a request: less than the limit after the cluster refused more
 	doubt sync.Once    // for the warning that records have no _id
+
+	burying sync.Mutex
+	line    []byte // of a dead letter
 }
 
 // Write implements pipeline.Writer.

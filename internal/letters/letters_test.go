@@ -221,29 +221,34 @@ func TestADirectoryThatCannotBeMadeIsAnError(t *testing.T) {
 	}
 }
 
-// TestAfterAFailureNothingIsTaken: /dev/full takes no write.
+// TestAfterAFailureNothingIsTaken: /dev/full takes no write, /dev/zero takes
+// writes and fails to sync.
 func TestAfterAFailureNothingIsTaken(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip(err)
+	for device, want := range map[string]error{"/dev/full": syscall.ENOSPC, "/dev/zero": syscall.EINVAL} {
+		t.Run(device, func(t *testing.T) {
+			if _, err := os.Stat(device); err != nil {
+				t.Skip(err)
+			}
+			dir := t.TempDir()
+			w := open(t, dir)
+			name := filepath.Join(dir, "logs", "1.ndjson")
+			if err := os.Symlink(device, name); err != nil {
+				t.Fatal(err)
+			}
+			write(t, w, pipeline.Letter{Pass: 1, Key: "a"})
+			err := w.Sync(t.Context())
+			if !errors.Is(err, want) {
+				t.Fatalf("%v, want %v", err, want)
+			}
+			os.Remove(name)
+			for _, again := range []error{w.Write(t.Context(), pipeline.Letter{Pass: 1}), w.Write(t.Context(), pipeline.Letter{Pass: 2}), w.Sync(t.Context())} {
+				if !errors.Is(again, err) {
+					t.Errorf("%v, want the first error", again)
+				}
+			}
+			w.Close()
+		})
 	}
-	dir := t.TempDir()
-	w := open(t, dir)
-	name := filepath.Join(dir, "logs", "1.ndjson")
-	if err := os.Symlink("/dev/full", name); err != nil {
-		t.Fatal(err)
-	}
-	write(t, w, pipeline.Letter{Pass: 1, Key: "a"})
-	err := w.Sync(t.Context())
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("%v, want %v", err, syscall.ENOSPC)
-	}
-	os.Remove(name)
-	for _, again := range []error{w.Write(t.Context(), pipeline.Letter{Pass: 1}), w.Write(t.Context(), pipeline.Letter{Pass: 2}), w.Sync(t.Context())} {
-		if !errors.Is(again, err) {
-			t.Errorf("%v, want the first error", again)
-		}
-	}
-	w.Close()
 }
 
 // writeSome writes letters 0 to 9 of two passes, and says which are durable.

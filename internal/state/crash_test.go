@@ -48,7 +48,7 @@ func saveForEver(args []string) int {
 // saveSome saves numbers, of which every third makes the file grow.
 func saveSome(args []string) int {
 	s, err := state.Open(filepath.Join(args[0], "new", "x.db"))
-	for n := 1; err == nil && n < 10; n++ {
+	for n := 1; err == nil && n < 8; n++ {
 		rows := strings.Repeat("v", n%3/2*40_000)
 		if err = s.Put(row("sink.x", "n", fmt.Sprint(n)), row("lanes", "l", fmt.Sprint(n)), row("sink.x", fmt.Sprint(n), rows)); err == nil {
 			fmt.Println(n)

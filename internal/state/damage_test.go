@@ -24,7 +24,7 @@ var buckets = []string{"meta", "pass", "lanes", "sink.x"}
 
 func makeWorld(t testing.TB, lanes int) (w world) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "x.db")
+	path := filepath.Join(inMemory(t), "x.db")
 	s := open(t, path)
 	for n := range 12 {
 		rows := []pipeline.Row{row("pass", "current", fmt.Sprintf(`{"Number":%d}`, n))}
@@ -43,6 +43,17 @@ func makeWorld(t testing.TB, lanes int) (w world) {
 	shut(t, s)
 	w.file = read(t, path)
 	return w
+}
+
+// inMemory is a directory for files that need not be durable.
+func inMemory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "state")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func read(t testing.TB, path string) []byte {
@@ -77,14 +88,14 @@ func (w world) try(t testing.TB, path string, file []byte) (whole bool) {
 
 func TestACutStateIsRefused(t *testing.T) {
 	w := makeWorld(t, 120)
-	path, wholes := filepath.Join(t.TempDir(), "x.db"), 0
-	for n := 0; n < len(w.file); n += 397 {
+	path, wholes := filepath.Join(inMemory(t), "x.db"), 0
+	for n := 0; n < len(w.file); n += 997 {
 		if w.try(t, path, w.file[:n]) {
 			wholes++
 		}
 	}
 	t.Logf("%d bytes; %d of the cuts left a whole state", len(w.file), wholes)
-	if wholes > len(w.file)/397/2 {
+	if wholes > len(w.file)/997/2 {
 		t.Errorf("%d cuts left a whole state", wholes)
 	}
 }
@@ -92,12 +103,12 @@ func TestACutStateIsRefused(t *testing.T) {
 // TestAChangedByteIsFoundOrDoesNotMatter changes bytes of a file in turn: all
 // with STATE_TEST_EVERY_BYTE set, which takes minutes.
 func TestAChangedByteIsFoundOrDoesNotMatter(t *testing.T) {
-	for lanes, step := range map[int]int{2: 23, 120: 97} { // rows in one page, in a tree of pages
+	for lanes, step := range map[int]int{2: 47, 120: 199} { // rows in one page, in a tree of pages
 		if os.Getenv("STATE_TEST_EVERY_BYTE") != "" {
 			step = 1
 		}
 		w := makeWorld(t, lanes)
-		path, wholes := filepath.Join(t.TempDir(), "x.db"), 0
+		path, wholes := filepath.Join(inMemory(t), "x.db"), 0
 		r := rand.New(rand.NewPCG(1, 2))
 		for i := 0; i < len(w.file); i += step {
 			was := w.file[i]
@@ -127,14 +138,14 @@ func TestAChangedByteIsFoundOrDoesNotMatter(t *testing.T) {
 // the last writes, and in the place of each other.
 func TestAPageThatIsNotTheLastOneIsFound(t *testing.T) {
 	w := makeWorld(t, 120)
-	path, page, found := filepath.Join(t.TempDir(), "x.db"), os.Getpagesize(), 0
+	path, page, found := filepath.Join(inMemory(t), "x.db"), os.Getpagesize(), 0
 	for i := 0; i+page <= len(w.old); i += page {
 		file := bytes.Clone(w.file)
 		copy(file[i:], w.old[i:i+page])
 		if !w.try(t, path, file) {
 			found++
 		}
-		for j := i % 3 * page; j+page <= len(w.file); j += 3 * page {
+		for j := i % 5 * page; j+page <= len(w.file); j += 5 * page {
 			file := bytes.Clone(w.file)
 			copy(file[i:], w.file[j:j+page])
 			w.try(t, path, file)
@@ -161,6 +172,6 @@ func FuzzOpenOfAChangedState(f *testing.F) {
 		for i, x := range xor2 {
 			file[(int(at2)+i)%len(file)] ^= x
 		}
-		w.try(t, filepath.Join(t.TempDir(), "x.db"), file)
+		w.try(t, filepath.Join(inMemory(t), "x.db"), file)
 	})
 }

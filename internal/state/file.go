@@ -25,7 +25,7 @@ func openFile(path string) (*bbolt.DB, error) {
 }
 
 // create makes an empty state. It gets its name when it is whole: what has the
-// name and is not whole was damaged.
+// name and is not whole was damaged. Opening it makes the name durable.
 func create(path string) error {
 	draft := path + ".new"
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -42,26 +42,26 @@ func create(path string) error {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("create %s: %w", draft, err)
 	}
-	if err := os.Rename(draft, path); err != nil {
-		return err
-	}
-	return disk.SyncDir(filepath.Dir(path))
+	return os.Rename(draft, path)
 }
 
 // openBolt opens a file with bbolt once it is found to be whole.
 func openBolt(path string) (db *bbolt.DB, err error) {
+	var file *os.File
+	open := func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+		file, err = openChecked(name, flag, mode)
+		return file, err
+	}
 	err = guard(func() (err error) {
-		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, OpenFile: openChecked,
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, OpenFile: open,
 			FreelistType: bbolt.FreelistMapType, NoStatistics: true})
 		return err
 	})
-	if err == nil {
-		return db, nil
+	if err != nil {
+		file.Close() // if bbolt panicked: it is still open, and locked
+		return nil, damagedOr(path, err)
 	}
-	if db != nil { // it panicked
-		guard(db.Close)
-	}
-	return nil, damagedOr(path, err)
+	return db, nil
 }
 
 // openChecked opens a file that is durable and whole. A process that was killed

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -196,14 +197,29 @@ func TestALargeStateDoesNotStayInMemory(t *testing.T) {
 		}
 		put(t, s, rows...)
 	}
-	before := mapped(t)
+	before, heap := mapped(t), heapInUse()
 	n := 0
-	if err := s.Range("b", "", func(string, []byte) error { n++; return nil }); err != nil || n != 32_000 {
+	err := s.Range("b", "", func(string, []byte) error {
+		if n++; n == 1 {
+			if got := heapInUse(); got > heap+8<<20 {
+				t.Errorf("%d bytes in memory when the first of 64 MB is given, %d before", got, heap)
+			}
+		}
+		return nil
+	})
+	if err != nil || n != 32_000 {
 		t.Fatalf("%d rows, %v", n, err)
 	}
 	if got := mapped(t); got > before+8<<10 || got > 48<<10 {
 		t.Errorf("%d KiB of files in memory after a Range over 64 MB, %d before", got, before)
 	}
+}
+
+func heapInUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // mapped is how much of the memory of this process is files, in KiB.

@@ -29,7 +29,7 @@ func TestEveryFieldStandsForItsValue(t *testing.T) {
 		"archive/{index}_s_{sequence}.json.gz":       "archive/logs-1_s_7.json.gz",
 		"logs/{index}/{lane}/{pass}-{sequence:6}.gz": "logs/logs-1/logs-1-0/3-000007.gz",
 		"{pass:3}/{date:2006/01/02-150405}/{key}":    "003/2026/02/03-020506/a/b/app.log.gz",
-		"{stem}.v2{ext}":                             "a/b/app.log.v2.gz",
+		"{stem}.v2{ext}": "a/b/app.log.v2.gz",
 	} {
 		got, err := parse(t, text, keys.Files).Render(values)
 		if err != nil || got != want {

@@ -7,14 +7,14 @@ import (
 	"sluice/pipeline"
 )
 
-// begin takes a block. While it waits for one, it keeps the context alive.
-func (l *lane) begin(ctx context.Context) error {
+// waiting calls f, which waits for memory, and keeps the context alive
+// meanwhile.
+func (l *lane) waiting(ctx context.Context, f func(context.Context) error) error {
 	for {
-		wait, cancel := context.WithTimeout(ctx, l.idle())
-		b, err := l.quota.Block(wait)
+		patience, cancel := context.WithTimeout(ctx, l.idle())
+		err := f(patience)
 		cancel()
 		if err == nil {
-			l.block = b
 			return nil
 		}
 		if ctx.Err() != nil {

@@ -52,6 +52,7 @@ type lane struct {
 	quota   *pipeline.Quota
 	block   *pipeline.Block // nil: none begun
 	records int64           // in block
+	marked  int             // where the record begins that is being written; -1: none is
 	from    place           // where it begins
 	meta    *pipeline.Meta
 }
@@ -70,8 +71,8 @@ func (r *reader) Read(ctx context.Context, pl pipeline.Lane, from pipeline.Posit
 		s.Way = scroll
 	}
 	l := &lane{
-		reader: r, Lane: pl, spec: s, out: out, split: newSplitter(r.maxRecord), pages: newPager(int64(r.config.Page), s.Window),
-		at: at, from: at, quota: pipeline.NewQuota(r.blocks), meta: &pipeline.Meta{Index: s.Index},
+		reader: r, Lane: pl, spec: s, out: out, split: newSplitter(), pages: newPager(int64(r.config.Page), s.Window),
+		at: at, from: at, marked: -1, quota: pipeline.NewQuota(r.blocks), meta: &pipeline.Meta{Index: s.Index},
 	}
 	if err := l.run(ctx); err != nil {
 		return fmt.Errorf("index %s, shard %d: %w", s.Index, s.Shard, err)

@@ -21,7 +21,8 @@ func (l *lane) page(ctx context.Context) (hits int, err error) {
 		return 0, err
 	}
 	defer resp.Body.Close()
-	l.split.reset(resp.Body)
+	l.split.reset(resp.Body, func(h *hit, raw, part []byte) error { return l.part(ctx, h, raw, part) })
+	defer l.unmark()
 	h, err := l.split.head()
 	if err == nil {
 		err = h.check()
@@ -98,7 +99,7 @@ func (l *lane) sample(ctx context.Context) error {
 			return again(err)
 		}
 		defer resp.Body.Close()
-		l.split.reset(resp.Body)
+		l.split.reset(resp.Body, func(*hit, []byte, []byte) error { return nil })
 		h, err := l.split.head()
 		if err == nil {
 			err = h.check()
@@ -124,24 +125,12 @@ func (l *lane) sample(ctx context.Context) error {
 // take turns the last hit into a record of the block.
 func (l *lane) take(ctx context.Context) error {
 	h, raw := &l.split.hit, l.split.raw()
-	if h.index.to == 0 || h.id.to == 0 {
-		return fmt.Errorf("record %d: a hit without _index or _id", l.at.count)
-	}
-	if h.source.to == 0 {
-		return fmt.Errorf("record %d: _id %s has no _source", l.at.count, h.id.of(raw))
-	}
 	if h.sort.to == 0 && l.context.Way != scroll {
 		return fmt.Errorf("record %d: _id %s has no sort values", l.at.count, h.id.of(raw))
 	}
-	if l.block == nil {
-		if err := l.begin(ctx); err != nil {
-			return err
-		}
-	}
-	long := l.maxRecord > 0 && int64(h.size()) > l.maxRecord
-	if !long {
-		h.write(raw, l.block)
-		l.records++
+	long, err := l.record(ctx, h, raw)
+	if err != nil {
+		return fmt.Errorf("record %d: %w", l.at.count, err)
 	}
 	l.at.count++
 	if l.context.Way != scroll {
@@ -150,25 +139,11 @@ func (l *lane) take(ctx context.Context) error {
 	if long {
 		return l.bury(ctx, fmt.Errorf("_id %s: %d bytes: longer than max_record (%d)", h.id.of(raw), h.size(), l.maxRecord))
 	}
+	l.records++
 	if len(l.block.B()) < pipeline.BlockSize {
 		return nil
 	}
 	return l.give(ctx, l.item())
-}
-
-// write appends the record to the block.
-func (h *hit) write(raw []byte, b *pipeline.Block) {
-	b.Write([]byte(`{"_index":`))
-	b.Write(h.index.of(raw))
-	b.Write([]byte(`,"_id":`))
-	b.Write(h.id.of(raw))
-	if h.routing.to > 0 {
-		b.Write([]byte(`,"_routing":`))
-		b.Write(h.routing.of(raw))
-	}
-	b.Write([]byte(`,"_source":`))
-	b.Write(h.source.of(raw))
-	b.Write([]byte("}\n"))
 }
 
 // item makes an item of the block, which ends here.

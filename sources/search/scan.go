@@ -12,12 +12,12 @@ func (s span) of(b []byte) []byte { return b[s.from:s.to] }
 type hit struct {
 	index, id, routing, source, sort span // a span from 0 to 0: there is none
 
-	pos     int  // what was looked at
-	depth   int  // of objects and lists around pos
-	quoted  bool // pos is inside a string
-	key     span // of the member around pos, without quotes
-	value   int  // where its value may begin; 0 before the colon
-	dropped int  // bytes of the source that are no longer in the buffer
+	pos    int  // what was looked at
+	depth  int  // of objects and lists around pos
+	quoted bool // pos is inside a string
+	key    span // of the member around pos, without quotes
+	value  int  // where its value may begin; 0 before the colon
+	taken  int  // bytes of the source that are no longer in the buffer
 }
 
 // scan looks at b, which begins with the hit, from where it left off, and
@@ -28,7 +28,7 @@ func (h *hit) scan(b []byte) bool {
 		if h.quoted {
 			end := quote(b, i)
 			if end < 0 {
-				h.pos = beforeBackslashes(b, i)
+				h.pos = len(b) - (len(b)-beforeBackslashes(b, i))%2 // not behind half of an escape
 				return false
 			}
 			h.quoted, i = false, end
@@ -98,6 +98,12 @@ func (h *hit) member(b []byte, end int) {
 		return
 	}
 	v := trim(b, span{h.value, end})
+	if h.taken > 0 && string(h.key.of(b)) == "_source" {
+		v = span{h.value, max(h.value, v.to)} // its beginning is inside of the value, where blanks mean something
+		for v.to > v.from && blank(b[v.to-1]) {
+			v.to--
+		}
+	}
 	h.value = 0
 	switch string(h.key.of(b)) {
 	case "_index":
@@ -125,22 +131,32 @@ func trim(b []byte, s span) span {
 
 func blank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 
-// drop forgets the part of a source that was looked at, if the hit is inside
-// of a source of which more than limit bytes were. It moves the rest of b
-// down and returns its new length.
-func (h *hit) drop(b []byte, limit int) (n int, ok bool) {
-	if h.value == 0 || h.pos-h.value+h.dropped <= limit || string(h.key.of(b)) != "_source" {
-		return len(b), false
+// part gives what was looked at of the source, if the hit is inside of it and
+// has shown its _index and _id; blanks at its end may lie behind the source.
+func (h *hit) part(b []byte) (s span, ok bool) {
+	if h.value == 0 || h.index.to == 0 || h.id.to == 0 || string(h.key.of(b)) != "_source" {
+		return s, false
 	}
-	n = h.value + copy(b[h.value:], b[h.pos:])
-	h.dropped += h.pos - h.value
-	h.pos = h.value
-	return n, true
+	s = span{h.value, h.pos}
+	if t := trim(b, s); !h.quoted {
+		s.to = t.to
+	}
+	if h.taken == 0 {
+		s.from = trim(b, s).from
+	}
+	return s, s.from < s.to
+}
+
+// take removes a part from b, and returns what b is from then on.
+func (h *hit) take(b []byte, part span) []byte {
+	h.taken += part.to - part.from
+	h.pos -= part.to - h.value
+	return b[:h.value+copy(b[h.value:], b[part.to:])]
 }
 
 // size is the length of the record that the hit becomes.
 func (h *hit) size() int {
-	n := len(`{"_index":,"_id":,"_source":}`) + 1 + h.dropped
+	n := len(`{"_index":,"_id":,"_source":}`) + 1 + h.taken
 	for _, s := range [...]span{h.index, h.id, h.source} {
 		n += s.to - s.from
 	}

@@ -35,10 +35,9 @@ type Source struct {
 	maxRecord int64
 }
 
-// Need is what one lane holds, in bytes: blocks, and what is read ahead. A
-// record that is longer than a block comes on top while it is there.
+// Need is what one lane holds at most, in bytes: blocks, and what is read ahead.
 func (s *Source) Need() int64 {
-	return int64(s.blocks)*(pipeline.BlockSize+pipeline.BlockSize/8) + splitBuffer + cluster.ConnectionMemory
+	return pipeline.QuotaSize(s.blocks, s.maxRecord) + splitBuffer + cluster.ConnectionMemory
 }
 
 // Open implements [pipeline.Source].

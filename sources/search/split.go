@@ -5,22 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	cluster "sluice/internal/search"
 )
 
-const (
-	splitBuffer = 256 << 10
-	maxHead     = 1 << 20 // of a reply before its hits, and of a hit beside its source
-)
+// splitBuffer is what is read ahead. All of a hit but its source fits into it.
+const splitBuffer = 256 << 10
 
-// splitter cuts a reply into its hits while it arrives. It holds one hit and
-// what came with it.
+// splitter cuts a reply into its hits while it arrives. It holds no more than
+// its buffer: the source of a hit that does not fit is passed on in parts.
 type splitter struct {
-	max int // longest source that is kept
-
 	in    io.Reader
+	long  longFunc
 	buf   []byte
 	r, w  int // buf[r:w] was read and not yet given
 	hit   hit // the last one given
@@ -28,20 +24,15 @@ type splitter struct {
 	bytes int64 // of the reply, so far
 }
 
-func newSplitter(maxRecord int64) *splitter {
-	const unlimited = math.MaxInt / 2
-	if maxRecord <= 0 || maxRecord > unlimited {
-		maxRecord = unlimited
-	}
-	return &splitter{max: int(maxRecord)}
-}
+// longFunc takes the next part of the source of a hit whose end has not come;
+// raw is its beginning. Both are valid during the call.
+type longFunc func(h *hit, raw, part []byte) error
+
+func newSplitter() *splitter { return &splitter{buf: make([]byte, splitBuffer)} }
 
 // reset begins another reply.
-func (s *splitter) reset(in io.Reader) {
-	if cap(s.buf) == 0 || cap(s.buf) > 4*splitBuffer { // it grew for one huge hit
-		s.buf = make([]byte, splitBuffer)
-	}
-	s.in, s.r, s.w, s.given, s.bytes = in, 0, 0, false, 0
+func (s *splitter) reset(in io.Reader, long longFunc) {
+	s.in, s.long, s.r, s.w, s.given, s.bytes = in, long, 0, 0, false, 0
 }
 
 // errCut is a reply that ends in its middle.
@@ -52,10 +43,14 @@ func errJSON(what string) error {
 	return cluster.Again("malformed reply", errors.New("malformed reply: "+what))
 }
 
-// fill reads more behind what is in the buffer. Slices of it move.
+// fill reads more behind what is in the buffer, which has room when it is moved
+// to its front. Slices of it move.
 func (s *splitter) fill() error {
 	if s.w == len(s.buf) {
-		s.room()
+		s.r, s.w = 0, copy(s.buf, s.buf[s.r:s.w])
+	}
+	if s.w == len(s.buf) {
+		return errJSON("too much beside the sources of hits")
 	}
 	n, err := s.in.Read(s.buf[s.w:])
 	s.w += n
@@ -67,15 +62,6 @@ func (s *splitter) fill() error {
 		return errCut
 	}
 	return err
-}
-
-func (s *splitter) room() {
-	buf := s.buf
-	if s.r < len(buf)/2 {
-		buf = make([]byte, min(2*len(buf), max(len(buf)+1, s.max+maxHead+splitBuffer)))
-	}
-	s.w = copy(buf, s.buf[s.r:s.w])
-	s.buf, s.r = buf, 0
 }
 
 // next gives the next hit; it and its bytes are valid until the call after. At
@@ -110,14 +96,18 @@ func (s *splitter) next() (ok bool, err error) {
 // raw is the bytes of the last hit.
 func (s *splitter) raw() []byte { return s.buf[s.r-s.hit.pos : s.r] }
 
-// more reads on inside a hit, and forgets the source of one that is too long.
+// more reads on inside a hit. If the buffer is full of it, it passes on a part
+// of the source.
 func (s *splitter) more() error {
-	if s.w-s.r > s.max {
-		n, ok := s.hit.drop(s.buf[s.r:s.w], s.max)
-		if !ok && s.w-s.r > s.max+maxHead {
-			return fmt.Errorf("a hit has more than %d bytes beside its source", maxHead)
+	raw := s.buf[s.r:s.w]
+	if len(raw) < len(s.buf) {
+		return s.fill()
+	}
+	if part, ok := s.hit.part(raw); ok {
+		if err := s.long(&s.hit, raw, part.of(raw)); err != nil {
+			return err
 		}
-		s.w = s.r + n
+		s.w = s.r + len(s.hit.take(raw, part))
 	}
 	return s.fill()
 }
@@ -140,9 +130,6 @@ func (s *splitter) token() (byte, error) {
 func (s *splitter) tail() error {
 	rest := hit{depth: 2} // the reply, and hits in it
 	for !rest.scan(s.buf[s.r:s.w]) {
-		if s.w-s.r > maxHead {
-			return errJSON("too much after the hits")
-		}
 		if err := s.fill(); err != nil {
 			return err
 		}
@@ -204,9 +191,6 @@ func (s *splitter) head() (h head, err error) {
 		if err != errShort {
 			s.r += n
 			return h, err
-		}
-		if s.w-s.r > maxHead {
-			return h, errJSON("no hits in its beginning")
 		}
 		if err := s.fill(); err != nil {
 			return h, err

@@ -37,7 +37,7 @@ func TestHitsBecomeRecordsWithTheSameBytes(t *testing.T) {
 		"escaped id":     {`{"_index":"i","_id":"a\"\\\u00e9","_source":{},"sort":[1]}`, `{"_index":"i","_id":"a\"\\\u00e9","_source":{}}`, `[1]`},
 		"more than asks": {`{"_index":"i","_type":"_doc","_id":"1","_version":3,"_seq_no":1,"_ignored":["a","b"],"_source":{},"sort":[1]}`, `{"_index":"i","_id":"1","_source":{}}`, `[1]`},
 	} {
-		records, sorts, sizes, err := search.Cut(iotest.OneByteReader(strings.NewReader(page(c.hit))), 0)
+		records, sorts, sizes, err := search.Cut(iotest.OneByteReader(strings.NewReader(page(c.hit))), 0, 0)
 		if want := []string{c.record + "\n"}; err != nil || !slices.Equal(records, want) || !slices.Equal(sorts, []string{c.sort}) {
 			t.Errorf("%s: got %q, %q, %v, want %q, %q", name, records, sorts, err, want, c.sort)
 		}
@@ -70,7 +70,7 @@ func TestRepliesOfOtherShapes(t *testing.T) {
 		"a page of a proxy": {"<html>", 0, "malformed"},
 		"nothing":           {"", 0, "unexpected EOF"},
 	} {
-		records, _, _, err := search.Cut(strings.NewReader(c.reply), 0)
+		records, _, _, err := search.Cut(strings.NewReader(c.reply), 0, 0)
 		if len(records) != c.hits || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %d records, %v, want %d, %q", name, len(records), err, c.hits, c.says)
 		}
@@ -97,7 +97,7 @@ func TestAReplyCutAtAnyByteGivesItsWholeHitsAndAnError(t *testing.T) {
 				want++
 			}
 		}
-		records, _, _, err := search.Cut(strings.NewReader(whole[:cut]), 0)
+		records, _, _, err := search.Cut(strings.NewReader(whole[:cut]), 0, 0)
 		if cause, _ := cluster.Retryable(err); len(records) != want || cause != "cut body" {
 			t.Fatalf("cut at %d: got %d records, %v, want %d and a cut body", cut, len(records), err, want)
 		}
@@ -112,7 +112,7 @@ func TestAHitThatIsTooLongIsLeftOutWithItsSizeKnown(t *testing.T) {
 		"half a buffer": iotest.HalfReader(strings.NewReader(reply)),
 		"odd pieces":    &pieces{strings.NewReader(reply), 8191},
 	} {
-		records, sorts, sizes, err := search.Cut(in, 1000)
+		records, sorts, sizes, err := search.Cut(in, 1000, 0)
 		if err != nil || len(records) != 3 {
 			t.Fatalf("%s: got %d records, %v, want 3", name, len(records), err)
 		}
@@ -123,6 +123,34 @@ func TestAHitThatIsTooLongIsLeftOutWithItsSizeKnown(t *testing.T) {
 		if diff := cmp.Diff([]string{"[1]", "[2]", "[3]"}, sorts); diff != "" {
 			t.Errorf("%s: sort values (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+func TestALongHitKeepsItsBytes(t *testing.T) {
+	for name, source := range map[string]string{
+		"escapes":     `{"text":"` + strings.Repeat(`\\\"x  `, 200_000) + `"}`,
+		"backslashes": `{"text":"` + strings.Repeat(`\\`, 600_000) + `"}`,
+		"blanks":      `{"a" : ` + strings.Repeat(" \t", 50_000) + "1,\"b\":\"" + strings.Repeat("  ", 400_000) + "\" }",
+		"numbers":     `[` + strings.Repeat("1.0, ", 300_000) + `{}]`,
+	} {
+		gap := strings.Repeat(" ", 200)
+		hit := `{"_index":"i","_id":"2","_routing":"r","_source":` + gap + source + gap + `,"sort":[2]}`
+		reply := page(hitOf(1, `{}`), hit, hitOf(3, `{}`))
+		for _, n := range []int{1 << 20, 8191, 1} {
+			got, sorts, sizes, err := search.Cut(&pieces{strings.NewReader(reply), n}, 0, 0)
+			want := `{"_index":"i","_id":"2","_routing":"r","_source":` + source + "}\n"
+			if err != nil || len(got) != 3 || got[1] != want || sizes[1] != len(want) || sorts[1] != "[2]" {
+				t.Errorf("%s in pieces of %d: %v, %d records, sizes %v, want the %d bytes as they are", name, n, err, len(got), sizes, len(want))
+			}
+		}
+	}
+	late := `{"_index":"i","_id":"2","_source":"` + strings.Repeat("x", 300_000) + `","_routing":"r","sort":[2]}`
+	if _, _, _, err := search.Cut(strings.NewReader(page(late)), 0, 0); err == nil || !strings.Contains(err.Error(), "_routing") {
+		t.Errorf("got %v, want an error: the record has begun without its _routing", err)
+	}
+	beside := `{"_index":"i","_ignored":["` + strings.Repeat("x", 300_000) + `"],"_id":"2","_source":{},"sort":[2]}`
+	if _, _, _, err := search.Cut(strings.NewReader(page(beside)), 0, 0); err == nil || !strings.Contains(err.Error(), "beside") {
+		t.Errorf("got %v, want an error: too much that is no source", err)
 	}
 }
 
@@ -146,7 +174,7 @@ func FuzzSplit(f *testing.F) {
 		quoted := func(s string) string { b, _ := json.Marshal(s); return string(b) }
 		members := []string{`"_index"` + gap + `:"i"`, `"_id":` + gap + quoted(id), `"_source":` + gap + string(source) + gap, `"sort":[1]` + gap, `"_score":null`}
 		if routing != "" {
-			members = append(members, `"_routing":`+quoted(routing))
+			members = slices.Insert(members, 1, `"_routing":`+quoted(routing))
 		}
 		for range int(order) % len(members) {
 			members = append(members[1:], members[0])
@@ -171,12 +199,18 @@ func FuzzSplit(f *testing.F) {
 			r += `,"_source":` + strings.NewReplacer("\n", " ", "\r", " ").Replace(string(h["_source"])) + "}\n"
 			want = append(want, r)
 		}
-		got, _, sizes, err := search.Cut(&pieces{strings.NewReader(reply), int(piece) + 1}, 0)
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Fatalf("%v, records (-want +got):\n%s", err, diff)
-		}
-		if sizes[0] != len(want[0]) {
-			t.Fatalf("got size %d, want %d", sizes[0], len(want[0]))
+		small := len(prefix) + len(hit) - len(source) + 2 // so that sources go in parts
+		for _, buffer := range []int{0, small} {
+			if buffer > 0 && int(order)%len(members) > 0 {
+				continue // what follows a long source must not precede it
+			}
+			got, _, sizes, err := search.Cut(&pieces{strings.NewReader(reply), int(piece) + 1}, 0, buffer)
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Fatalf("buffer %d: %v, records (-want +got):\n%s", buffer, err, diff)
+			}
+			if sizes[0] != len(want[0]) {
+				t.Fatalf("buffer %d: got size %d, want %d", buffer, sizes[0], len(want[0]))
+			}
 		}
 	})
 }
@@ -189,8 +223,8 @@ func FuzzAnything(f *testing.F) {
 	f.Add([]byte(prefix+`{{"_source":"`+strings.Repeat("\\", 100)), int64(20))
 	f.Fuzz(func(t *testing.T, reply []byte, limit int64) {
 		limit = max(0, limit)
-		want, _, _, werr := search.Cut(bytes.NewReader(bytes.Clone(reply)), limit)
-		got, _, _, gerr := search.Cut(&pieces{bytes.NewReader(reply), 1}, limit)
+		want, _, _, werr := search.Cut(bytes.NewReader(bytes.Clone(reply)), limit, 300)
+		got, _, _, gerr := search.Cut(&pieces{bytes.NewReader(reply), 1}, limit, 300)
 		if diff := cmp.Diff(want, got); diff != "" || (werr == nil) != (gerr == nil) {
 			t.Fatalf("%v and %v, records (-at once +byte by byte):\n%s", werr, gerr, diff)
 		}

@@ -62,11 +62,6 @@ func (c cluster) index(t *testing.T, name string, shards int, mapping string) {
 	t.Cleanup(func() { c.ask(t, "DELETE", "/"+name, "") })
 }
 
-// forget removes indices when the test is over.
-func (c cluster) forget(t *testing.T, names ...string) {
-	t.Cleanup(func() { c.ask(t, "DELETE", "/"+strings.Join(names, ",")+"?ignore_unavailable=true", "") })
-}
-
 func (c cluster) count(t *testing.T, index string) (n int64) {
 	t.Helper()
 	c.call(t, "POST", "/"+index+"/_refresh", "")

@@ -49,7 +49,7 @@ func field(text string) (p part, err error) {
 		}
 	case "date":
 		if fixed(p.text) == "" {
-			return p, fmt.Errorf("{%s}: write the date as 2006/01/02, with any of 2006 01 02 15 04 05 between / - _ and .", text)
+			return p, fmt.Errorf("{%s}: write the date as 2006/01/02, with 2006 01 02 15 04 05 and any of / - _ . between them", text)
 		}
 	default:
 		return p, fmt.Errorf("unknown field {%s}: there are {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext}", text)

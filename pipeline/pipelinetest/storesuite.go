@@ -79,7 +79,7 @@ func storeValues(t *testing.T, s pipeline.Store) {
 	given[0] = 'X'
 	got := get(t, s, "b", "k")
 	got[1] = 'X'
-	got = append(got, "longer"...)
+	_ = append(got, "longer"...)
 	if v := get(t, s, "b", "k"); string(v) != "value" {
 		t.Errorf("%q, want %q, whatever callers do to their copies", v, "value")
 	}

@@ -2,11 +2,20 @@ package test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// stage is a kind and its options in YAML flow style.
+// stage is a kind and its options in YAML flow style. Of options that are given
+// twice, the last one counts.
 func stage(kind string, options ...string) string {
+	for i := len(options) - 1; i >= 0; i-- {
+		name, _, _ := strings.Cut(options[i], ":")
+		given := func(o string) bool { return strings.HasPrefix(o, name+":") }
+		if slices.ContainsFunc(options[i+1:], given) {
+			options = slices.Delete(options, i, i+1)
+		}
+	}
 	return fmt.Sprintf("{%s: {%s}}", kind, strings.Join(options, ", "))
 }
 

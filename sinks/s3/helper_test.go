@@ -8,16 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"sluice/internal/kind"
 	"sluice/internal/objects/objectstest"
 	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
 	"sluice/sinks/s3"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // items is a source of one lane with streams, each of its own position.
 type items []*pipeline.Item

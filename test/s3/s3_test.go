@@ -1,0 +1,176 @@
+// Package s3_test moves objects from a bucket to another through the whole
+// frame: source, frame and sink at once.
+package s3_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
+
+	"sluice/internal/kind"
+	"sluice/internal/objects/objectstest"
+	"sluice/pipeline"
+	"sluice/pipeline/pipelinetest"
+	sinks3 "sluice/sinks/s3"
+	sources3 "sluice/sources/s3"
+	"sluice/test/faultproxy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func source(t *testing.T, b *objectstest.Bucket, endpoint string) pipeline.Source {
+	t.Helper()
+	src, err := (&sources3.Config{Config: b.Config(endpoint)}).Build(kind.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+func sink(t *testing.T, b *objectstest.Bucket, endpoint, key string) pipeline.Sink {
+	t.Helper()
+	c := &sinks3.Config{Config: b.Config(endpoint), Key: key, Part: 8 << 20, Overwrite: "own"}
+	c.Roll.Bytes = 150
+	s, err := c.Build(kind.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestABucketIsCopiedThroughABadNetwork(t *testing.T) {
+	from, to := objectstest.New(t), objectstest.New(t)
+	want := map[string]string{}
+	for i := range 40 {
+		key := fmt.Sprintf("dir %d/é+%%%d", i%3, i)
+		want[key] = strings.Repeat(fmt.Sprintf("%s line\n", key), i*50)
+		from.Put(key, []byte(want[key]))
+	}
+	in, out := faultproxy.New(t, from.Store.Endpoint), faultproxy.New(t, to.Store.Endpoint)
+	for i := range 8 {
+		in.Add(&faultproxy.Rule{Method: "GET", Skip: 6 * i, CutAfter: int64(1 + 777*i)})
+		in.Add(&faultproxy.Rule{Skip: 9 * i, Status: 503})
+		out.Add(&faultproxy.Rule{Method: "PUT", Skip: 5 * i, Late: true, Status: 504})
+		out.Add(&faultproxy.Rule{Skip: 11 * i, Cut: true})
+	}
+	p := &pipeline.Pipeline{Name: "copy", Source: source(t, from, in.URL), Sink: sink(t, to, out.URL, "{key}"), Lanes: 3,
+		Store: &pipelinetest.Store{World: &pipelinetest.World{}}}
+	res, err := p.Run(t.Context())
+	if diff := cmp.Diff(want, to.Objects()); diff != "" || err != nil || !res.Complete {
+		t.Errorf("complete %v, %v (-want +got):\n%s", res.Complete, err, diff)
+	}
+	if c := res.Counts; c.ObjectsRead != 40 || c.ObjectsWritten != 40 || c.BytesRead != c.BytesWritten {
+		t.Errorf("got counts %+v, want 40 objects and as many bytes on both sides", c)
+	}
+	if s, _ := p.Status(); len(s.Retries) < 3 {
+		t.Errorf("got retries %v, want several causes", s.Retries)
+	}
+}
+
+func TestLinesOfObjectsAreRolledAndACrashChangesNothing(t *testing.T) {
+	from := objectstest.New(t)
+	for i := range 3 {
+		var b strings.Builder
+		for j := range 20 {
+			fmt.Fprintf(&b, "%d-%d %s\n", i, j, strings.Repeat("x", j))
+		}
+		from.Put(fmt.Sprint(i), []byte(b.String()))
+	}
+	try := func(at int) (map[string]string, int) {
+		to, world := objectstest.New(t), &pipelinetest.World{At: at}
+		store := &pipelinetest.Store{World: world}
+		for complete := false; !complete; world.Restart() {
+			p := &pipeline.Pipeline{Name: "copy", Source: source(t, from, ""), Sink: sink(t, to, "", "{pass}-{sequence:3}-of-{lane}"), Store: store, Lanes: 1,
+				Stages: []pipeline.Stage{{Name: "lines", Transform: pipeline.Lines{Size: 100}}}}
+			res, err := p.Run(t.Context())
+			if err == nil != res.Complete {
+				t.Fatalf("crash at %d: complete %v, %v", at, res.Complete, err)
+			}
+			complete = res.Complete
+		}
+		got := to.Objects()
+		maps.DeleteFunc(got, func(key, _ string) bool { return !strings.HasPrefix(key, "1-") }) // after the last save, the next run is a second pass
+		return got, world.Ops()
+	}
+	want, ops := try(0)
+	if len(want) < 5 || ops < 4 {
+		t.Fatalf("got %d objects and %d operations, want more", len(want), ops)
+	}
+	for at := 1; at <= ops; at++ {
+		got, _ := try(at)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("crash at %d (-want +got):\n%s", at, diff)
+		}
+	}
+}
+
+// big is a source of one stream of n bytes.
+type big struct{ n int64 }
+
+func (s big) Open(context.Context, *pipeline.Pass) (pipeline.Reader, error) { return s, nil }
+func (s big) Close() error                                                  { return nil }
+func (s big) bytes() io.Reader                                              { return io.LimitReader(rand.NewChaCha8([32]byte{7}), s.n) }
+
+func (s big) Plan(context.Context) ([]pipeline.Lane, error) {
+	return []pipeline.Lane{{Name: "l", ID: "l", Parts: 1}}, nil
+}
+
+func (s big) Read(ctx context.Context, _ pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
+	return pipeline.Send(ctx, out, &pipeline.Item{Key: "big", Size: s.n, Records: -1, Pos: pipeline.Position{Token: "1"},
+		Body: pipeline.BodyFunc(func(context.Context) (io.ReadCloser, error) { return io.NopCloser(s.bytes()), nil })})
+}
+
+func TestALargeObjectTakesLittleMemory(t *testing.T) {
+	const size, ceiling = 200 << 20, 64 << 20
+	a, b := objectstest.New(t), objectstest.New(t)
+	run := func(src pipeline.Source, dst pipeline.Sink) (peak uint64) {
+		t.Helper()
+		runtime.GC()
+		var most atomic.Uint64
+		ctx, end := context.WithCancel(t.Context())
+		var g errgroup.Group
+		g.Go(func() error {
+			var m runtime.MemStats
+			for ctx.Err() == nil {
+				runtime.ReadMemStats(&m)
+				most.Store(max(most.Load(), m.HeapInuse))
+				select {
+				case <-time.After(10 * time.Millisecond):
+				case <-ctx.Done():
+				}
+			}
+			return nil
+		})
+		p := &pipeline.Pipeline{Name: "copy", Source: src, Sink: dst, Store: &pipelinetest.Store{World: &pipelinetest.World{}}, Lanes: 1}
+		res, err := p.Run(t.Context())
+		end()
+		g.Wait()
+		if err != nil || !res.Complete || res.Counts.BytesWritten != size {
+			t.Fatalf("complete %v, %d bytes, %v", res.Complete, res.Counts.BytesWritten, err)
+		}
+		return most.Load()
+	}
+	in := run(big{size}, sink(t, a, "", "{key}"))
+	through := run(source(t, a, ""), sink(t, b, "", "{key}"))
+	t.Logf("heap: %d MiB into the bucket, %d MiB from one to the other", in>>20, through>>20)
+	if in > ceiling || through > ceiling {
+		t.Errorf("got %d and %d MiB of heap, want at most %d", in>>20, through>>20, ceiling>>20)
+	}
+	want, got := sha256.New(), sha256.Sum256(b.Get("big"))
+	io.Copy(want, big{size}.bytes())
+	if string(want.Sum(nil)) != string(got[:]) {
+		t.Error("the bytes differ")
+	}
+}

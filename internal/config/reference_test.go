@@ -129,6 +129,9 @@ func TestTheReferenceExplainsEveryOptionOnce(t *testing.T) {
 		}
 	}
 	for path, o := range options {
+		if !strings.HasSuffix(o.Doc, ".") {
+			t.Errorf("%s: got %q, want a sentence", path, o.Doc)
+		}
 		if n := explained[path]; n != 1 {
 			t.Errorf("%s is explained %d times, want once, as\n# %s\nname: value  # %s", path, n, o.Doc, note(o))
 		}
@@ -251,6 +254,23 @@ func TestEveryKindStandsInTheReference(t *testing.T) {
 	for _, kind := range kinds() {
 		if !seen[kind] {
 			t.Errorf("the reference has no %s", kind)
+		}
+	}
+}
+
+func TestNoIdentityHasASecret(t *testing.T) {
+	_, allGiven := reference(t)
+	o := sluice(true)
+	o.Env = func(string) (string, bool) { return "hunter2", true }
+	f, err := config.Parse("config.yaml", []byte(allGiven), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range f.Pipelines {
+		for part, id := range p.Identity() {
+			if strings.Contains(id, "hunter2") || id == "" && part != "transforms" {
+				t.Errorf("%s: got identity %q of its %s, want one without secrets", p.Name, id, part)
+			}
 		}
 	}
 }

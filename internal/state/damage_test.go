@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sluice/internal/state"
@@ -80,10 +81,44 @@ func (w world) try(t testing.TB, path string, file []byte) (whole bool) {
 		t.Fatalf("open: %v", err)
 	}
 	defer shut(t, s)
-	if got, err := dump(s, buckets...); err != nil || got != w.rows {
-		t.Fatalf("opened, but rows are not what they were: %v", err)
+	for n := range 4 {
+		if got, err := dump(s, buckets...); err != nil || got != w.rows {
+			t.Fatalf("opened, but rows are not what they were after %d puts: %v", n, err)
+		}
+		put(t, s, row("more", fmt.Sprint(n), strings.Repeat("m", 9000))) // pages that are free are written
 	}
 	return true
+}
+
+// TestEveryByteOfTheBeginningAndOfTheFreelistCounts changes what bbolt needs
+// to find its pages, and to know which ones it may write.
+func TestEveryByteOfTheBeginningAndOfTheFreelistCounts(t *testing.T) {
+	w := makeWorld(t, 40)
+	path, page, wholes := filepath.Join(inMemory(t), "x.db"), os.Getpagesize(), 0
+	var places []int
+	for at := 0; at < len(w.file); at += page {
+		size := 80
+		if w.file[at+8] == 0x10 {
+			size = 16 + 8*int(w.file[at+10])
+		} else if at >= 2*page {
+			continue
+		}
+		for i := range size {
+			places = append(places, at+i)
+		}
+	}
+	for _, i := range places {
+		for _, bit := range []byte{1, 2, 4, 128} {
+			w.file[i] ^= bit
+			if w.try(t, path, w.file) {
+				wholes++
+			}
+			w.file[i] ^= bit
+		}
+	}
+	if n := 4 * len(places); n < 1000 || wholes > n*3/4 { // freelists that are no longer in use do not matter
+		t.Errorf("%d of %d changes do not matter", wholes, n)
+	}
 }
 
 func TestACutStateIsRefused(t *testing.T) {

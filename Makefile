@@ -6,7 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-short test-mutations lint demo bench clean
+.PHONY: build run test test-faults test-short test-mutations lint demo bench clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -20,6 +20,10 @@ run: build
 
 test:
 	$(WITH) $(GO) test -race -timeout 20m ./...
+
+# The long suites: kills, faults, restarts, memory.
+test-faults:
+	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) test -count=1 -v -timeout 60m ./test
 
 test-short:
 	$(GO) test -short ./...

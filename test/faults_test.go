@@ -94,6 +94,7 @@ func (s *stand) survived(t *testing.T, j *job, fault *faultproxy.Rule) {
 }
 
 func TestFaultsAreSurvived(t *testing.T) {
+	long(t)
 	for name, f := range map[string]struct {
 		search, store *faultproxy.Rule
 	}{
@@ -129,6 +130,7 @@ func TestFaultsAreSurvived(t *testing.T) {
 }
 
 func TestMultipartFaultsAreSurvived(t *testing.T) {
+	long(t)
 	for name, fault := range map[string]*faultproxy.Rule{
 		"a lost reply to Complete":     {Method: "POST", Query: "uploadId=", Late: true, Cut: true},
 		"Complete answered 503, done":  {Method: "POST", Query: "uploadId=", Times: 2, Late: true, Status: 503, Body: slowDown},
@@ -158,6 +160,7 @@ func TestMultipartFaultsAreSurvived(t *testing.T) {
 // TestFaultsOfTheSearchAreReportedAndRepaired: exit 1 names index and shard,
 // and the next run delivers all.
 func TestFaultsOfTheSearchAreReportedAndRepaired(t *testing.T) {
+	long(t)
 	for name, f := range map[string]struct {
 		rule *faultproxy.Rule
 		read string
@@ -191,6 +194,7 @@ func TestFaultsOfTheSearchAreReportedAndRepaired(t *testing.T) {
 }
 
 func TestFaultsOfTheStoreAreReportedAndRepaired(t *testing.T) {
+	long(t)
 	s := newStand(t, "")
 	s.job(t).want(t, 0, "dump")
 	victim := s.bucket.keys(t, "o/")[0]
@@ -229,6 +233,7 @@ func TestFaultsOfTheStoreAreReportedAndRepaired(t *testing.T) {
 
 // TestATruncatedObjectIsReported: the object itself is short, as stored.
 func TestATruncatedObjectIsReported(t *testing.T) {
+	long(t)
 	s := newStand(t, "")
 	s.job(t).want(t, 0, "dump")
 	key := s.bucket.keys(t, "o/")[0]
@@ -247,6 +252,7 @@ func TestATruncatedObjectIsReported(t *testing.T) {
 }
 
 func TestAMappingErrorIsADeadLetter(t *testing.T) {
+	long(t)
 	s := newStand(t, `{"dynamic":false,"properties":{"n":{"type":"byte","coerce":false}}}`) // 128 and more are refused
 	j := s.job(t)
 	j.want(t, 0, "dump")
@@ -270,6 +276,7 @@ func TestAMappingErrorIsADeadLetter(t *testing.T) {
 }
 
 func TestWithoutDeadLettersAMappingErrorEndsTheRun(t *testing.T) {
+	long(t)
 	s := newStand(t, `{"dynamic":false,"properties":{"n":{"type":"byte","coerce":false}}}`)
 	s.job(t).want(t, 0, "dump")
 	j := newJob(t, pipelines(load("load", s.bucket.stage(s.store.URL, "prefix: o/"), searchStage(s.search.URL, s.to))))
@@ -278,6 +285,7 @@ func TestWithoutDeadLettersAMappingErrorEndsTheRun(t *testing.T) {
 }
 
 func TestWhatCannotBeReachedIsNamed(t *testing.T) {
+	long(t)
 	s := newStand(t, "")
 	nobody := s.bucket.stage(s.store.URL, "prefix: o/", "retry: 2s")
 	for name, f := range map[string]struct {

@@ -176,6 +176,14 @@ func (o outcome) says(t *testing.T, parts ...string) {
 	}
 }
 
+// long skips a test that `make test-faults` runs and `make test` does not.
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SLUICE_TEST_FAULTS") == "" {
+		t.Skip("it takes long: make test-faults runs it")
+	}
+}
+
 // unique makes a name that no other test uses.
 func unique(t *testing.T) string {
 	name := strings.Map(func(r rune) rune {

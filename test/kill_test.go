@@ -53,6 +53,7 @@ const rolled = `"{index}/{lane}-{sequence}.json.gz"`
 // TestTwentyKillsLeaveTheSameObjects: while the point in time lives, objects
 // are those of an undisturbed run, key for key and byte for byte.
 func TestTwentyKillsLeaveTheSameObjects(t *testing.T) {
+	long(t)
 	c, b := openSearch(t), newBucket(t)
 	index := unique(t)
 	c.index(t, index, 2, "")
@@ -78,6 +79,7 @@ func TestTwentyKillsLeaveTheSameObjects(t *testing.T) {
 // TestKillsAndALostContextLeaveTheSameDocuments: the lane starts over, and no
 // object of its first walk is left.
 func TestKillsAndALostContextLeaveTheSameDocuments(t *testing.T) {
+	long(t)
 	for _, read := range []string{"pit", "scroll"} {
 		t.Run(read, func(t *testing.T) {
 			c, b := openSearch(t), newBucket(t)
@@ -102,6 +104,7 @@ func TestKillsAndALostContextLeaveTheSameDocuments(t *testing.T) {
 
 // TestTwentyKillsLoadEachDocumentOnce kills the return path.
 func TestTwentyKillsLoadEachDocumentOnce(t *testing.T) {
+	long(t)
 	c, b := openSearch(t), newBucket(t)
 	from, to := unique(t)+"-from", unique(t)+"-to"
 	c.index(t, from, 1, "")
@@ -120,6 +123,7 @@ func TestTwentyKillsLoadEachDocumentOnce(t *testing.T) {
 // TestACrashAtEveryPointChangesNothing kills at each registered point, and
 // fails if one is never reached.
 func TestACrashAtEveryPointChangesNothing(t *testing.T) {
+	long(t)
 	c, b := openSearch(t), newBucket(t)
 	index := unique(t)
 	c.index(t, index, 2, "")
@@ -177,6 +181,7 @@ func TestACrashAtEveryPointChangesNothing(t *testing.T) {
 
 // TestAStoppedRunIsResumed: SIGTERM under load ends within the grace with 4.
 func TestAStoppedRunIsResumed(t *testing.T) {
+	long(t)
 	c, b := openSearch(t), newBucket(t)
 	index := unique(t)
 	c.index(t, index, 2, "")

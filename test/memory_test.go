@@ -12,9 +12,7 @@ import (
 // stays under that plus 60 MB, and within 15 % of the peak for few.
 // SLUICE_MEMORY_DOCUMENTS sets how many many is; few is a fifth of it.
 func TestMemoryDoesNotGrowWithTheData(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it moves many documents")
-	}
+	long(t)
 	c, b := openSearch(t), newBucket(t)
 	many, err := strconv.Atoi(os.Getenv("SLUICE_MEMORY_DOCUMENTS"))
 	if err != nil {

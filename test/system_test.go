@@ -55,9 +55,10 @@ func tiny(t *testing.T, dir, size string) {
 }
 
 func TestADiskThatIsFullIsReportedAndRepaired(t *testing.T) {
+	long(t)
 	for name, full := range map[string]string{"state": "state", "file sink": "out"} {
 		t.Run(name, func(t *testing.T) {
-			j := newJob(t, pipelines(entry("p", stage("generate", "records: 20000", "bytes: 300"), "[]",
+			j := newJob(t, pipelines(entry("p", stage("generate", "records: 20000", "bytes: 400"), "[]",
 				stage("file", "path: ./out", `key: "{lane}-{sequence}"`, "roll: {bytes: 1KiB}"), "lanes: 2")))
 			dir := filepath.Join(j.dir, full)
 			tiny(t, dir, map[string]string{"state": "16k", "out": "2m"}[full])
@@ -89,10 +90,8 @@ func TestADiskThatIsFullIsReportedAndRepaired(t *testing.T) {
 // TestAServerThatRestartsLosesNothing restarts an OpenSearch of its own while
 // it is loaded: bulks are tried again until it is back.
 func TestAServerThatRestartsLosesNothing(t *testing.T) {
+	long(t)
 	c, b := openSearch(t), newBucket(t)
-	if testing.Short() {
-		t.Skip("it takes a server of its own")
-	}
 	from := unique(t)
 	c.index(t, from, 2, "")
 	c.put(t, from, generated(40000, 700))

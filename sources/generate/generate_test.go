@@ -247,7 +247,7 @@ func resume(t *testing.T, c *generate.Config, w *pipelinetest.World, store pipel
 }
 
 func TestACrashAnywhereChangesNothing(t *testing.T) {
-	const n = 10_000
+	const n = 6_000
 	want := map[string]string{}
 	w := &pipelinetest.World{Mode: pipelinetest.Crash}
 	synctest.Test(t, func(t *testing.T) {

@@ -6,7 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-faults test-short test-mutations lint demo bench clean
+.PHONY: build run test test-faults test-short test-mutations lint demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -41,9 +41,6 @@ lint:
 # An index on a real OpenSearch is dumped to a real S3 store and loaded back.
 demo: build
 	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./test/demo $(BIN)
-
-bench: build
-	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./bench -sluice $(BIN)
 
 clean:
 	rm -rf bin out

@@ -236,10 +236,12 @@ func TestABodyThatNobodyReadsGivesItsConnectionBack(t *testing.T) {
 		time.Sleep(29 * time.Second)
 		io.ReadFull(r, make([]byte, 1))
 		time.Sleep(29 * time.Second)
+		synctest.Wait()
 		if *closed[0] {
 			t.Error("closed before 30s without a read")
 		}
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if !*closed[0] {
 			t.Error("open after 30s without a read")
 		}

@@ -108,6 +108,8 @@ func TestATemplateThatIsNotInjectiveIsRefused(t *testing.T) {
 		{"{lane}1{sequence}", false, "where one field ends"},
 		{"{pass}{date:2006}-{lane}-{sequence}", false, "where one field ends"},
 		{"{index}-{lane}-{sequence}", false, "where one field ends"},
+		{"{pass}1{key}", false, "where one field ends"},
+		{"{index}-{lane}/{key}", false, "where one field ends"},
 		{"{pass}{key}", false, "where one field ends"},
 		{"{index}{key}", false, "where one field ends"},
 		{"{key}/{stem}", false, "where one field ends"},

@@ -300,6 +300,40 @@ func TestAnItemThatCannotBeHadIsPassedOver(t *testing.T) {
 		t.Errorf("gone in the middle: got %+v, %v", res, err)
 	}
 	equal(t, "gone in the middle", j.contents(), []string{"c=3\n"})
+
+	j = newJob(t, rolled, roll.Options{}, stream("a", "1\n"), failing("b", "half", pipeline.ErrGone), stream("c", "3\n"))
+	j.giveUp = true
+	if res, err := j.run(t, t.Context()); !errors.Is(err, pipeline.ErrGone) || res.Complete || len(j.Objects) > 0 {
+		t.Errorf("gone when the object holds a part of it: got %+v, %v, %q", res, err, j.contents())
+	}
+}
+
+// TestAWalkThatBeginsAgainLeavesNothingOfTheOneBefore crashes before anything
+// is saved, and reads less, and in another order, the second time.
+func TestAWalkThatBeginsAgainLeavesNothingOfTheOneBefore(t *testing.T) {
+	most := 0
+	for at := 3; ; at++ {
+		j := newJob(t, rolled, roll.Options{Bytes: 1}, stream("a", "1\n"), stream("b", "2\n"), stream("c", "3\n"), stream("d", "4\n"))
+		j.World.At = at
+		if _, err := j.run(t, t.Context()); err == nil || complete(j.store, 1) {
+			break
+		}
+		most = max(most, len(j.Objects))
+		if b, _ := j.store.Get("lanes", "l"); !strings.Contains(string(b), `"Token":""`) {
+			continue
+		}
+		j.World.Restart()
+		j.Open_ = 0
+		j.items = []*pipeline.Item{unplaced(stream("x", "9\n")), stream("y", "8\n"), stream("z", "7\n")}
+		j.Bad = func(string, ...any) {}
+		if res, err := j.run(t, t.Context()); err != nil || !res.Complete {
+			t.Fatalf("at %d: got %+v, %v", at, res, err)
+		}
+		equal(t, fmt.Sprint("at ", at), j.contents(), []string{"l_0=9\n8\n", "l_1=7\n"})
+	}
+	if most < 3 {
+		t.Errorf("at most %d objects before a crash, want more than are made later", most)
+	}
 }
 
 func TestAnotherPassDoesNotReplaceTheObjectsOfTheLast(t *testing.T) {

@@ -51,6 +51,13 @@ func (p *powerless) fail() {
 	p.durable = maps.Clone(p.live)
 }
 
+// kill ends the process alone.
+func (p *powerless) kill() {
+	for _, i := range p.live {
+		i.open = false
+	}
+}
+
 func (p *powerless) do(f func() error) (err error) {
 	if werr := p.world.Do(func() { err = f() }); werr != nil {
 		return werr
@@ -187,7 +194,12 @@ func (p *powerless) files(t *testing.T) map[string]string {
 
 // TestALossOfPowerAnywhereLeavesTheSameFiles loses at every operation all that
 // was not synced, and goes on.
-func TestALossOfPowerAnywhereLeavesTheSameFiles(t *testing.T) {
+func TestALossOfPowerAnywhereLeavesTheSameFiles(t *testing.T) { endures(t, (*powerless).fail) }
+
+// TestAKillAnywhereLeavesTheSameFiles loses nothing of what was written.
+func TestAKillAnywhereLeavesTheSameFiles(t *testing.T) { endures(t, (*powerless).kill) }
+
+func endures(t *testing.T, fail func(*powerless)) {
 	source := pipelinetest.Source{Lines: 3, Blocks: true, Delay: 100 * time.Millisecond, Lanes: func(int64) []pipelinetest.Lane {
 		return []pipelinetest.Lane{{Name: "a", ID: "A", To: 4}, {Name: "bb", ID: "B", To: 3}}
 	}}
@@ -218,12 +230,12 @@ func TestALossOfPowerAnywhereLeavesTheSameFiles(t *testing.T) {
 				res, err := p.Run(context.Background())
 				if err == nil && res.Complete || ended(store) {
 					if at > 0 { // complete, and then the power fails
-						folder.fail()
+						fail(folder)
 					}
 					return folder.files(t), w.Ops()
 				}
 				last = err
-				folder.fail()
+				fail(folder)
 				w.Restart()
 			}
 			t.Fatalf("at %d: does not complete: %v", at, last)

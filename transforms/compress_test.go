@@ -23,7 +23,7 @@ import (
 func compressors() map[string]kind.Transform {
 	three := 3
 	all := map[string]kind.Transform{"gzip, 3 workers": &transforms.Gzip{Level: 6, Workers: &three}}
-	for l := 1; l <= 9; l++ {
+	for _, l := range []int{1, 6, 9} {
 		all[fmt.Sprint("gzip ", l)] = gz(l)
 	}
 	for _, l := range []string{"fastest", "default", "better", "best"} {
@@ -60,11 +60,11 @@ func TestEqualBlocksGiveEqualMembersWhichTogetherAreAFile(t *testing.T) {
 			var want, file []byte
 			n := 0
 			run(t, tr, 12, func(i int) []byte {
-				want = append(want, records(i*100)...)
-				return records(i * 100)
+				want = append(want, records(i*50)...)
+				return records(i * 50)
 			}, func(it *pipeline.Item) {
 				b := it.Body.(*pipeline.Block).B()
-				if it.Size != int64(len(b)) || it.Records != int64(n*100) || it.Pos.Token != "t" {
+				if it.Size != int64(len(b)) || it.Records != int64(n*50) || it.Pos.Token != "t" {
 					t.Errorf("%s: %+v", name, it)
 				}
 				file = append(file, b...)
@@ -113,7 +113,7 @@ func TestMembersHaveNoNameAndNoTime(t *testing.T) {
 }
 
 func TestStreamsAreCompressedWhileTheyAreRead(t *testing.T) {
-	want := noise(3 << 20)
+	want := noise(2 << 20 / slower) // more than a window
 	for name, k := range compressors() {
 		var before []byte
 		for _, small := range []int{0, 777} { // the bytes do not depend on the reads

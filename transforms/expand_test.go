@@ -133,7 +133,7 @@ func TestALengthThatTheSourceFindsWrongIsAnError(t *testing.T) {
 
 func TestAFlippedBitIsNeverOtherOutput(t *testing.T) {
 	for _, f := range files(t) {
-		for i := range len(f.b) * 8 {
+		for i := 0; i < len(f.b)*8; i += 2*slower - 1 { // every bit, or one in 15
 			b := bytes.Clone(f.b)
 			b[i/8] ^= 1 << (i % 8)
 			got, err := expand(t, f.kind, "k", b, int64(len(b)))
@@ -199,8 +199,8 @@ func TestWhatMayFollowTheLastMember(t *testing.T) {
 }
 
 func TestWhatExpandsTooMuchIsAnError(t *testing.T) {
-	zeros := make([]byte, 8<<20)
-	lines := bytes.Repeat([]byte(`{"message":"the same line again and again, as a broken program writes it"}`+"\n"), 100_000)
+	zeros := make([]byte, 4<<20)
+	lines := bytes.Repeat([]byte(`{"message":"the same line again and again, as a broken program writes it"}`+"\n"), 30_000)
 	for name, c := range map[string]struct {
 		kind kind.Transform
 		b    []byte
@@ -210,9 +210,9 @@ func TestWhatExpandsTooMuchIsAnError(t *testing.T) {
 		"zeros by zstd":           {unzstd(), one(t, zst("best"), zeros), true},
 		"zeros, decompress":       {decompress(), one(t, zst("fastest"), zeros), true},
 		"less than a MiB":         {unzstd(), one(t, zst("best"), zeros[:1<<20]), false},
-		"one line, again":         {gunzip(), one(t, gz(9), lines), false},
-		"one line, again, by 100": {&transforms.Gunzip{MaxRatio: 100}, one(t, gz(9), lines), true},
-		"records":                 {&transforms.Gunzip{MaxRatio: 30}, one(t, gz(9), records(50_000)), false},
+		"one line, again":         {gunzip(), one(t, gz(1), lines), false},
+		"one line, again, by 100": {&transforms.Gunzip{MaxRatio: 100}, one(t, gz(1), lines), true},
+		"records":                 {&transforms.Gunzip{MaxRatio: 30}, one(t, gz(6), records(20_000)), false},
 	} {
 		got, err := expand(t, c.kind, "k", c.b, int64(len(c.b)))
 		if bomb := err != nil; bomb != c.bomb {

@@ -147,7 +147,12 @@ func block(t testing.TB, q *pipeline.Quota, b []byte) *pipeline.Item {
 // one compresses bytes as one member or frame.
 func one(t testing.TB, k kind.Transform, b []byte) []byte {
 	t.Helper()
-	got, err := read(t, pass(t, build(t, k), block(t, pipeline.NewQuota(1), b))[0].Body)
+	return oneBy(t, build(t, k), b)
+}
+
+func oneBy(t testing.TB, tr pipeline.Transform, b []byte) []byte {
+	t.Helper()
+	got, err := read(t, pass(t, tr, block(t, pipeline.NewQuota(1), b))[0].Body)
 	if err != nil {
 		t.Fatal(err)
 	}

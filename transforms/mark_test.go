@@ -17,10 +17,14 @@ import (
 func members(t testing.TB, b []byte, kinds ...kind.Transform) (file []byte, begins map[int64]int64) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	begins = map[int64]int64{}
+	var by []pipeline.Transform
+	for _, k := range kinds {
+		by = append(by, build(t, k))
+	}
 	for out, k := 0, 0; out < len(b); k++ {
-		n := min(rnd.IntN(300_000)*(k%4)/3, len(b)-out) // a quarter of them empty
+		n := min(rnd.IntN(100_000)*(k%4)/3, len(b)-out) // a quarter of them empty
 		begins[int64(len(file))] = int64(out)
-		file = append(file, one(t, kinds[k%len(kinds)], b[out:out+n])...)
+		file = append(file, oneBy(t, by[k%len(by)], b[out:out+n])...)
 		out += n
 	}
 	return file, begins
@@ -37,7 +41,7 @@ func noise(n int) []byte {
 }
 
 func TestAMarkIsWhereAMemberBegins(t *testing.T) {
-	want := noise(2 << 20)
+	want := noise(1 << 20 / slower)
 	for _, c := range []struct {
 		kind  kind.Transform
 		kinds []kind.Transform
@@ -120,7 +124,7 @@ func TestABodyIsNotEnteredAtWhatIsNoMark(t *testing.T) {
 }
 
 func TestALaneGoesOnAtAMember(t *testing.T) {
-	content := records(60_000)
+	content := records(50_000)
 	for name, c := range map[string]struct {
 		kind, by kind.Transform
 		body     func(bytesBody) pipeline.Body
@@ -152,7 +156,7 @@ func TestALaneGoesOnAtAMember(t *testing.T) {
 		}
 		read = 0
 		res, err := p.Run(t.Context())
-		if err != nil || !res.Complete || res.Counts.Read != 60_000 || res.Counts.Written != 60_000 || e.got.String() != string(content) {
+		if err != nil || !res.Complete || res.Counts.Read != 50_000 || res.Counts.Written != 50_000 || e.got.String() != string(content) {
 			t.Fatalf("%s: %+v, %v, %d bytes of %d", name, res, err, e.got.Len(), len(content))
 		}
 		if again := float64(read) / float64(len(file)); again > c.most || again == 0 || (starts[1] == 0) != (c.most == 1) {
@@ -162,7 +166,7 @@ func TestALaneGoesOnAtAMember(t *testing.T) {
 }
 
 func TestDoublyCompressedFilesAreEnteredByOffsetsOfTheInnerFile(t *testing.T) {
-	want := noise(1 << 20)
+	want := noise(1 << 20 / slower)
 	inner, begins := members(t, want, gz(1))
 	outer, _ := members(t, inner, gz(1))
 	it := pass(t, build(t, gunzip()), item("k", bytesBody{b: outer}, int64(len(outer))))[0]

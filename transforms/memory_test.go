@@ -80,10 +80,10 @@ func TestMemoryDoesNotGrowWithTheObject(t *testing.T) {
 		body pipeline.Body
 		size int64 // MiB
 	}{
-		"many members": {gunzip(), repeated{one(t, gz(1), part), 200}, 200},
-		"many frames":  {unzstd(), repeated{one(t, zst("fastest"), part), 60}, 60},
-		"one member":   {gunzip(), pass(t, build(t, gz(1)), item("k", repeated{part, 60}, -1))[0].Body, 60},
-		"one frame":    {decompress(), pass(t, build(t, zst("fastest")), item("k", repeated{part, 60}, -1))[0].Body, 60},
+		"many members": {gunzip(), repeated{one(t, gz(1), part), 200 / slower}, 200 / slower},
+		"many frames":  {unzstd(), repeated{one(t, zst("fastest"), part), 60 / slower}, 60 / slower},
+		"one member":   {gunzip(), pass(t, build(t, gz(1)), item("k", repeated{part, 60 / slower}, -1))[0].Body, 60 / slower},
+		"one frame":    {decompress(), pass(t, build(t, zst("fastest")), item("k", repeated{part, 60 / slower}, -1))[0].Body, 60 / slower},
 	} {
 		w := &watching{}
 		src := &ends{items: []func() *pipeline.Item{func() *pipeline.Item { return item("k", c.body, -1) }}}
@@ -162,16 +162,21 @@ func TestStatedMemoryIsNotLessThanWhatIsTaken(t *testing.T) {
 	}
 }
 
+// mostAllocations is how many there may be per MiB, of some 9,000 records. The
+// race detector lets pools lose things at random, so that codecs and blocks are
+// made again and again; one allocation per record would still be seen.
+const mostAllocations = 25 * slower
+
 func TestBlocksAllocateNextToNothing(t *testing.T) {
 	b := records(9000)[:1<<20]
-	const n = 32
+	const n = 32 / slower
 	for name, k := range map[string]kind.Transform{"gzip 1": gz(1), "gzip 6": gz(6), "zstd": zst("default")} {
 		tr := build(t, k)
 		pump := func(n int) {
 			run(t, tr, n, func(int) []byte { return b }, func(*pipeline.Item) {})
 		}
-		pump(8)
-		if _, times := allocated(func() { pump(n) }); times > n*40 {
+		pump(4)
+		if _, times := allocated(func() { pump(n) }); times > n*mostAllocations {
 			t.Errorf("%s: %d allocations per MiB", name, times/n)
 		} else {
 			t.Logf("%s: %d allocations per MiB", name, times/n)
@@ -181,7 +186,7 @@ func TestBlocksAllocateNextToNothing(t *testing.T) {
 
 func TestExpandingAllocatesNextToNothing(t *testing.T) {
 	part := records(9000)[:1<<20]
-	const n = 64
+	const n = 64 / slower
 	for name, c := range map[string]struct{ kind, by kind.Transform }{"gunzip": {gunzip(), gz(1)}, "unzstd": {unzstd(), zst("default")}} {
 		body := pass(t, build(t, c.kind), item("k", repeated{one(t, c.by, part), n}, -1))[0].Body
 		pump := func() {
@@ -195,7 +200,7 @@ func TestExpandingAllocatesNextToNothing(t *testing.T) {
 			r.Close()
 		}
 		pump()
-		if _, times := allocated(pump); times > n*5 {
+		if _, times := allocated(pump); times > n*mostAllocations {
 			t.Errorf("%s: %d allocations per MiB", name, times/n)
 		} else {
 			t.Logf("%s: %d allocations for %d MiB", name, times, n)

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -186,6 +187,25 @@ func TestASlowUploadIsNotTakenForOneThatDoesNotMove(t *testing.T) {
 	}
 }
 
+func TestASlowDownloadIsNotTakenForOneThatDoesNotMove(t *testing.T) {
+	requests := 0
+	cfg := stub(t, func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		w.Header().Set("ETag", `"e"`)
+		w.Header().Set("Content-Length", "30")
+		for range 30 {
+			io.WriteString(w, "x")
+			w.(http.Flusher).Flush()
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	objects.Stall(&cfg, time.Second)
+	got, err := read(t, client(t, cfg), objects.Object{Key: "k", ETag: "e", Size: 30}, 0)
+	if err != nil || len(got) != 30 || requests != 1 {
+		t.Errorf("got %d bytes with %d requests, %v, want 30 with one", len(got), requests, err)
+	}
+}
+
 func TestRepliesThatAreNotWhatWasAskedForAreErrors(t *testing.T) {
 	o := objects.Object{Key: "k", ETag: "e", Size: 10}
 	for name, tc := range map[string]struct {
@@ -207,7 +227,11 @@ func TestRepliesThatAreNotWhatWasAskedForAreErrors(t *testing.T) {
 			}
 			io.WriteString(w, tc.body)
 		}))
-		got, err := read(t, c, o, tc.off)
+		r, err := c.Get(t.Context(), o, tc.off) // seen before a byte is read
+		var got []byte
+		if err == nil {
+			got, err = nil, r.Close()
+		}
 		if err == nil || tc.want != nil && !errors.Is(err, tc.want) {
 			t.Errorf("%s: got %q, %v, want %v", name, got, err, tc.want)
 		}
@@ -217,18 +241,18 @@ func TestRepliesThatAreNotWhatWasAskedForAreErrors(t *testing.T) {
 // body is a body of a reader under test.
 type body struct {
 	io.Reader
-	closed *bool
+	closed *atomic.Bool
 }
 
-func (b body) Close() error { *b.closed = true; return nil }
+func (b body) Close() error { b.closed.Store(true); return nil }
 
 func TestABodyThatNobodyReadsGivesItsConnectionBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var opened []int64
-		var closed []*bool
+		var closed []*atomic.Bool
 		r := objects.Read(t.Context(), time.Minute, 10, func(off int64) (io.ReadCloser, error) {
 			opened = append(opened, off)
-			closed = append(closed, new(bool))
+			closed = append(closed, new(atomic.Bool))
 			return body{strings.NewReader("0123456789"[off:]), closed[len(closed)-1]}, nil
 		})
 		defer r.Close()
@@ -237,12 +261,12 @@ func TestABodyThatNobodyReadsGivesItsConnectionBack(t *testing.T) {
 		io.ReadFull(r, make([]byte, 1))
 		time.Sleep(29 * time.Second)
 		synctest.Wait()
-		if *closed[0] {
+		if closed[0].Load() {
 			t.Error("closed before 30s without a read")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if !*closed[0] {
+		if !closed[0].Load() {
 			t.Error("open after 30s without a read")
 		}
 		rest, err := io.ReadAll(r)
@@ -256,7 +280,7 @@ func TestABodyWithoutProgressEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		r := objects.Read(t.Context(), time.Minute, 10, func(off int64) (io.ReadCloser, error) {
-			return body{io.MultiReader(strings.NewReader("012"[min(off, 3):]), iotest.ErrReader(io.ErrUnexpectedEOF)), new(bool)}, nil
+			return body{io.MultiReader(strings.NewReader("012"[min(off, 3):]), iotest.ErrReader(io.ErrUnexpectedEOF)), new(atomic.Bool)}, nil
 		})
 		defer r.Close()
 		got, err := io.ReadAll(r)
@@ -273,7 +297,7 @@ func TestABodyThatMovesMayBeCutAnyNumberOfTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		want := strings.Repeat("x", 2000)
 		r := objects.Read(t.Context(), time.Second, 2000, func(off int64) (io.ReadCloser, error) {
-			return body{strings.NewReader("x"), new(bool)}, nil // then it ends
+			return body{strings.NewReader("x"), new(atomic.Bool)}, nil // then it ends
 		})
 		defer r.Close()
 		if got, err := io.ReadAll(r); string(got) != want || err != nil {

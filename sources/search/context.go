@@ -189,12 +189,12 @@ func (l *lane) opened(ctx context.Context) error {
 	if err == nil && (len(list) != 1 || list[0].UUID != l.spec.UUID) {
 		err = fmt.Errorf("the index was deleted and created again since this pass was planned; %s", remedy)
 	}
-	if err == nil {
-		err = l.put(l.Lane, l.context)
-	}
 	if err != nil {
 		l.end(ctx, l.context)
 		return l.vanished(err)
+	}
+	if err := l.put(l.Lane, l.context); err != nil {
+		return err // it may be in the store nevertheless, so it stays open
 	}
 	crash.Point(crash.AfterContext)
 	l.asked = time.Now()
@@ -227,7 +227,7 @@ func again(err error) error {
 	return err
 }
 
-// ping uses the point in time, so that it stays, and may count what it holds.
+// ping uses the point in time, so that it stays. It counts what is in a new one.
 func (l *lane) ping(ctx context.Context, count bool) (int64, error) {
 	l.asked = time.Now()
 	var reply counted
@@ -236,6 +236,12 @@ func (l *lane) ping(ctx context.Context, count bool) (int64, error) {
 		Query: url.Values{"allow_partial_search_results": {"false"}},
 		Body:  fmt.Appendf(nil, `{"size":0,"track_total_hits":%t,"query":%s,"pit":{"id":%q,"keep_alive":%q}}`, count, l.query, l.context.Context, l.alive()),
 	}, &reply)
+	if err == nil && reply.PIT != "" && reply.PIT != l.context.Context {
+		l.context.Context = reply.PIT
+		if !count { // when it counts, it is not yet in the store
+			err = l.put(l.Lane, l.context)
+		}
+	}
 	if err != nil || !count {
 		return 0, err
 	}

@@ -127,6 +127,19 @@ func TestAPageCutAnywhereGivesEachRecordOnce(t *testing.T) {
 	}
 }
 
+func TestAPageCutInALongHitGivesEachRecordOnce(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, `,"mappings":{"enabled":false}`)
+	i.fill(t, 6, 900_000)
+	p := faultproxy.New(t, i.url)
+	for _, at := range []int64{100, 300_000, 600_000, 1_000_000, 2_600_000} {
+		p.Add(&faultproxy.Rule{Match: isPage, Skip: 1, CutAfter: at})
+	}
+	j := newJob(config(p.URL, i))
+	j.complete(t)
+	j.wants(t, i)
+}
+
 func TestAScrollPageThatFailsEndsTheLaneAndIsNeverAskedForAgain(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, "", 1, "")

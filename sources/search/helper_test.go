@@ -119,6 +119,7 @@ func config(url string, indices ...*index) *search.Config {
 // job is a pipeline from a source to objects in memory, and what it knows
 // between runs.
 type job struct {
+	world  *pipelinetest.World
 	config *search.Config
 	env    kind.Env
 	store  pipelinetest.Store
@@ -131,7 +132,7 @@ type job struct {
 func newJob(c *search.Config) *job {
 	w := &pipelinetest.World{}
 	return &job{
-		config: c, env: kind.Env{Pipeline: "p", Workers: 1, MaxRecord: 4 << 20}, lanes: 2,
+		world: w, config: c, env: kind.Env{Pipeline: "p", Workers: 1, MaxRecord: 4 << 20}, lanes: 2,
 		store: pipelinetest.Store{World: w}, sink: pipelinetest.Sink{World: w, Roll: 1, Objects: map[string]string{}},
 	}
 }

@@ -151,6 +151,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		p.wait(req, rule.Delay)
 	}
 	if !rule.Late && (rule.Cut || rule.Status != 0) {
+		if !rule.Cut { // an answer before the end of the body may be lost: net/http then closes the connection
+			io.Copy(io.Discard, req.Body)
+		}
 		rule.answer(w)
 		return
 	}

@@ -1,0 +1,76 @@
+package search_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sluice/pipeline/pipelinetest"
+)
+
+// A crash comes at every operation that is durable, one run each: the context
+// that is put into the store, each object, each save. The next run gives the
+// same objects as one that was not disturbed.
+func TestACrashAnywhereChangesNoObject(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 2500, 1000)
+	for _, read := range []string{"pit", "scroll"} {
+		c := config(i.url, i)
+		c.Read = read
+		want := newJob(c)
+		want.complete(t)
+		want.wants(t, i)
+		for at := 1; ; at++ {
+			j := newJob(c)
+			j.world.At = at
+			_, err := j.run(t.Context(), t)
+			if err == nil {
+				break // there are no more operations
+			}
+			if !errors.Is(err, pipelinetest.ErrCrash) {
+				t.Fatalf("%s, operation %d: got %v, want the crash", read, at, err)
+			}
+			j.world.Restart()
+			j.complete(t)
+			if s, _ := j.last.Status(); read == "pit" && s.Lanes[0].State.Start != 0 {
+				t.Errorf("%s, operation %d: the lane started over, though its point in time lives", read, at)
+			}
+			if diff := cmp.Diff(want.sink.Objects, j.sink.Objects); diff != "" {
+				t.Fatalf("%s, operation %d: objects (-undisturbed +got):\n%.500s", read, at, diff)
+			}
+		}
+	}
+}
+
+// No page is asked for before its context is in the store: a process that dies
+// in between would leave records behind that no context is known of.
+func TestTheContextIsInTheStoreBeforeItsFirstPage(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 1200, 1000)
+	for _, read := range []string{"pit", "scroll"} {
+		c := config(i.url, i)
+		c.Read = read
+		j := newJob(c)
+		known := false
+		j.store.Check = func(rows map[string]map[string][]byte) {
+			known = known || len(rows["source.contexts"]) > 0
+			for lane, st := range rows["lanes"] {
+				if !known && len(j.sink.Objects) > 0 {
+					t.Errorf("%s: lane %s is at %s, and no context is known", read, lane, st)
+				}
+			}
+		}
+		j.complete(t)
+		if !known {
+			t.Errorf("%s: no context was put into the store", read)
+		}
+		j = newJob(c)
+		j.stopAfter(t, 0)
+		if v, _ := j.store.Get("source.contexts", i.name+"-0"); v == nil {
+			t.Errorf("%s: nothing is known of the context of a run that was stopped", read)
+		}
+	}
+}

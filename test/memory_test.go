@@ -16,7 +16,7 @@ func TestMemoryDoesNotGrowWithTheData(t *testing.T) {
 	c, b := openSearch(t), newBucket(t)
 	many, err := strconv.Atoi(os.Getenv("SLUICE_MEMORY_DOCUMENTS"))
 	if err != nil {
-		many = 250_000
+		many = 1_000_000
 	}
 	for _, lanes := range []int{1, 8} {
 		t.Run(fmt.Sprint(lanes, " lanes"), func(t *testing.T) {

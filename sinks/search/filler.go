@@ -65,7 +65,7 @@ func (f *filler) item(ctx context.Context, it *pipeline.Item) error {
 	if !ok {
 		return fmt.Errorf("%s: BUG: no block of records", it.Key)
 	}
-	number := int32(0)
+	number, records := int32(0), it.Records // those that are refused are taken off while others are still copied
 	for rest := b.B(); len(rest) > 0; number++ {
 		n := bytes.IndexByte(rest, '\n') + 1
 		if n == 0 {
@@ -76,8 +76,8 @@ func (f *filler) item(ctx context.Context, it *pipeline.Item) error {
 		}
 		rest = rest[n:]
 	}
-	if it.Records >= 0 && it.Records != int64(number) {
-		return fmt.Errorf("%s: BUG: %d records in a block of %d", it.Key, number, it.Records)
+	if records >= 0 && records != int64(number) {
+		return fmt.Errorf("%s: BUG: %d records in a block of %d", it.Key, number, records)
 	}
 	it.Release()
 	f.q.of(it)

@@ -37,6 +37,21 @@ func TestWhatTheClusterWillNeverTakeIsADeadLetter(t *testing.T) {
 	}
 }
 
+func TestRecordsOfABlockAreRefusedWhileOthersOfItAreStillCopied(t *testing.T) {
+	c := newCluster(t)
+	c.item = func(_ int, o op) outcome {
+		if strings.HasSuffix(o.ID, "1") {
+			return outcome{400, mapping, "failed to parse"}
+		}
+		return outcome{}
+	}
+	l := newLoading(long(0, 10_000))
+	l.complete(t, config(c.URL), 1000)
+	if len(c.bulks) < 3 {
+		t.Errorf("%d requests, want several", len(c.bulks))
+	}
+}
+
 func TestWithoutDeadLettersARefusedRecordIsAnError(t *testing.T) {
 	c := newCluster(t)
 	c.item = func(_ int, o op) outcome {

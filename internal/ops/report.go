@@ -53,7 +53,9 @@ type Records struct {
 	Uncounted int64 `json:"uncounted_items,omitempty"`
 }
 
-// Bytes counts bytes as the source gave and as the sink stored them.
+// Bytes counts bytes as the source gave and as the sink stored them. What was
+// created or filtered, or is dead, is counted in records alone: nobody knows
+// how many of the source's bytes, compressed perhaps, a record was.
 type Bytes struct {
 	Read    int64 `json:"read"`
 	Written int64 `json:"written"`

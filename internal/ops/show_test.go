@@ -62,6 +62,31 @@ func TestWhatDoesNotAddUpIsNeverComplete(t *testing.T) {
 	}
 }
 
+func TestTheReportHasTheNamesThatScriptsRead(t *testing.T) {
+	counts := pipeline.Counts{
+		Read: 7, Created: 1, Written: 5, Filtered: 2, Dead: 1, Skipped: 3, GivenUp: 4, Deleted: 6,
+		BytesRead: 10, BytesWritten: 11, ObjectsRead: 12, ObjectsWritten: 13,
+	}
+	lanes := []pipeline.LaneStatus{{State: pipeline.LaneState{Ended: true}}, {}}
+	r := ops.NewReport(pipeline.Result{Pass: 8, Counts: counts}, pipeline.Status{Lanes: lanes, Retries: map[string]int64{"503": 9}}, io.ErrShortWrite)
+	r.Seconds = 1.5
+	var b bytes.Buffer
+	if err := (ops.Reports{"p": r}).Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	got := new(bytes.Buffer)
+	if err := json.Compact(got, b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"outcome":"failed","pipelines":{"p":{"outcome":"failed","pass":8,` +
+		`"records":{"read":7,"created":1,"written":5,"filtered":2,"dead":1},"bytes":{"read":10,"written":11},` +
+		`"objects":{"read":12,"written":13,"skipped":3,"deleted":6,"vanished":4},` +
+		`"lanes":{"total":2,"ended":1},"retries":{"503":9},"seconds":1.5,"error":"short write"}}}`
+	if got.String() != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestAReportFileIsReplacedWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report.json")
 	for _, o := range []ops.Outcome{ops.Failed, ops.Complete} {

@@ -6,7 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-faults test-short test-mutations lint demo clean
+.PHONY: build run test test-faults test-short test-mutations bench lint demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -30,6 +30,10 @@ test-short:
 
 test-mutations:
 	$(WITH) ./test/mutations/run.sh
+
+# CPU seconds per GB beside the floor, and allocations per record.
+bench: build
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./bench -sluice $(BIN)
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w $$files"; exit 1; }

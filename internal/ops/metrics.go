@@ -1,14 +1,12 @@
 package ops
 
 import (
-	"fmt"
-	"io"
-	"maps"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Build is what was built.
@@ -18,61 +16,76 @@ type Build struct {
 	Go      string
 }
 
-// family is a metric of pipelines. Labels are bounded: the names of pipelines,
-// and words that are constant in the code.
-type family struct {
-	name, help string
-	kind       string // counter or gauge
-	label      string // beside pipeline; "" if there is none
-	values     func(Snapshot) map[string]float64
+// Metrics answers with the metrics of the pipelines, of the Go runtime and of
+// the process in the text format of Prometheus.
+func Metrics(build Build, watches ...*Watch) http.Handler {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "sluice_build_info", Help: "What runs; always 1.",
+		ConstLabels: prometheus.Labels{"version": build.Version, "commit": build.Commit, "go": build.Go},
+	})
+	info.Set(1)
+	r := prometheus.NewRegistry()
+	r.MustRegister(info, collector(watches), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
 
-// families are the metrics. Counters are of this process and never go back.
-func families() []family {
-	return []family{
-		{"sluice_records_total", "Records by what became of them: read + created = written + filtered + dead.", "counter", "what", func(s Snapshot) map[string]float64 {
-			t := s.Total
-			return floats(map[string]int64{"read": t.Read, "created": t.Created, "written": t.Written, "filtered": t.Filtered, "dead": t.Dead})
-		}},
-		{"sluice_bytes_total", "Bytes as the source gave and as the sink stored them.", "counter", "what", func(s Snapshot) map[string]float64 {
-			return floats(map[string]int64{"read": s.Total.BytesRead, "written": s.Total.BytesWritten})
-		}},
-		{"sluice_objects_total", "Objects, files and commits by what became of them.", "counter", "what", func(s Snapshot) map[string]float64 {
-			t := s.Total
-			return floats(map[string]int64{"read": t.ObjectsRead, "written": t.ObjectsWritten, "skipped": t.Skipped, "deleted": t.Deleted, "vanished": t.GivenUp})
-		}},
-		{"sluice_retries_total", "Requests that were tried again, by cause.", "counter", "cause", func(s Snapshot) map[string]float64 {
-			return floats(s.Retries)
-		}},
-		{"sluice_passes_total", "Passes that ended, by outcome.", "counter", "outcome", func(s Snapshot) map[string]float64 {
-			n := map[string]float64{}
-			for _, o := range []Outcome{Failed, Stopped, Partial, Complete} {
-				n[string(o)] = float64(s.Ended[o])
+// The metrics of pipelines. Labels are bounded: the names of pipelines, and
+// words that are constant in the code. Counters are of this process and never
+// go back.
+var (
+	recordsTotal = desc("records_total", "Records by what became of them: read + created = written + filtered + dead.", "what")
+	bytesTotal   = desc("bytes_total", "Bytes as the source gave and as the sink stored them.", "what")
+	objectsTotal = desc("objects_total", "Objects, files and commits by what became of them.", "what")
+	retriesTotal = desc("retries_total", "Requests that were tried again, by cause.", "cause")
+	passesTotal  = desc("passes_total", "Passes that ended, by outcome.", "outcome")
+	lanesNow     = desc("lanes", "Lanes of the pass, by state.", "state")
+	passNumber   = desc("pass", "Number of the pass under way, or of the last.")
+	lastSave     = desc("last_save_timestamp_seconds", "When the state was last written; 0 if it was not.")
+	lastSuccess  = desc("last_success_timestamp_seconds", "When a pass was last complete; 0 if none was.")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("sluice_"+name, help, append([]string{"pipeline"}, labels...), nil)
+}
+
+// collector takes the metrics of pipelines from their watches when it is asked.
+type collector []*Watch
+
+// Describe implements [prometheus.Collector].
+func (c collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{recordsTotal, bytesTotal, objectsTotal, retriesTotal, passesTotal, lanesNow, passNumber, lastSave, lastSuccess} {
+		out <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	for _, w := range c {
+		s := w.Snapshot()
+		gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{s.Name}, labels...)...)
+		}
+		count := func(d *prometheus.Desc, values map[string]int64) {
+			for label, n := range values {
+				out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), s.Name, label)
 			}
-			return n
-		}},
-		{"sluice_lanes", "Lanes of the pass, by state.", "gauge", "state", func(s Snapshot) map[string]float64 {
-			l := s.Lanes
-			return map[string]float64{"open": float64(l.Open), "ended": float64(l.Ended), "failed": float64(l.Failed), "waiting": float64(l.Total - l.Open - l.Ended - l.Failed)}
-		}},
-		{"sluice_pass", "Number of the pass under way, or of the last.", "gauge", "", func(s Snapshot) map[string]float64 {
-			return map[string]float64{"": float64(s.Pass)}
-		}},
-		{"sluice_last_save_timestamp_seconds", "When the state was last written; 0 if it was not.", "gauge", "", func(s Snapshot) map[string]float64 {
-			return map[string]float64{"": unix(s.Saved)}
-		}},
-		{"sluice_last_success_timestamp_seconds", "When a pass was last complete; 0 if none was.", "gauge", "", func(s Snapshot) map[string]float64 {
-			return map[string]float64{"": unix(s.Success)}
-		}},
+		}
+		t, l := s.Total, s.Lanes
+		count(recordsTotal, map[string]int64{"read": t.Read, "created": t.Created, "written": t.Written, "filtered": t.Filtered, "dead": t.Dead})
+		count(bytesTotal, map[string]int64{"read": t.BytesRead, "written": t.BytesWritten})
+		count(objectsTotal, map[string]int64{"read": t.ObjectsRead, "written": t.ObjectsWritten, "skipped": t.Skipped, "deleted": t.Deleted, "vanished": t.GivenUp})
+		count(retriesTotal, s.Retries)
+		for _, o := range Outcomes {
+			count(passesTotal, map[string]int64{string(o): s.Ended[o]})
+		}
+		gauge(lanesNow, float64(l.Open), "open")
+		gauge(lanesNow, float64(l.Ended), "ended")
+		gauge(lanesNow, float64(l.Failed), "failed")
+		gauge(lanesNow, float64(l.Total-l.Open-l.Ended-l.Failed), "waiting")
+		gauge(passNumber, float64(s.Pass))
+		gauge(lastSave, unix(s.Saved))
+		gauge(lastSuccess, unix(s.Success))
 	}
-}
-
-func floats(m map[string]int64) map[string]float64 {
-	f := make(map[string]float64, len(m))
-	for k, n := range m {
-		f[k] = float64(n)
-	}
-	return f
 }
 
 func unix(t time.Time) float64 {
@@ -80,41 +93,4 @@ func unix(t time.Time) float64 {
 		return 0
 	}
 	return float64(t.UnixMilli()) / 1000
-}
-
-// Metrics answers with the metrics of the pipelines in the text format of Prometheus.
-func Metrics(build Build, watches ...*Watch) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		var b strings.Builder
-		fmt.Fprintf(&b, "# HELP sluice_build_info What runs; always 1.\n# TYPE sluice_build_info gauge\nsluice_build_info{version=%s,commit=%s,go=%s} 1\n",
-			quote(build.Version), quote(build.Commit), quote(build.Go))
-		shots := make([]Snapshot, len(watches))
-		for i, watch := range watches {
-			shots[i] = watch.Snapshot()
-		}
-		for _, f := range families() {
-			f.write(&b, shots)
-		}
-		io.WriteString(w, b.String())
-	})
-}
-
-func (f family) write(b *strings.Builder, shots []Snapshot) {
-	fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s %s\n", f.name, f.help, f.name, f.kind)
-	for _, s := range shots {
-		values := f.values(s)
-		for _, v := range slices.Sorted(maps.Keys(values)) {
-			label := ""
-			if f.label != "" {
-				label = "," + f.label + "=" + quote(v)
-			}
-			fmt.Fprintf(b, "%s{pipeline=%s%s} %s\n", f.name, quote(s.Name), label, strconv.FormatFloat(values[v], 'g', -1, 64))
-		}
-	}
-}
-
-// quote writes the value of a label.
-func quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
 }

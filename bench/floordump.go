@@ -28,14 +28,18 @@ const (
 // floorDump copies an index into objects, and prints how many bytes it read.
 func floorDump(ctx context.Context, t task) error {
 	d := dumper{task: t, http: client(), store: store(t.Store)}
-	g, ctx := errgroup.WithContext(ctx)
-	for shard := range t.Lanes {
-		g.Go(func() error { return d.shard(ctx, shard) })
-	}
-	if err := g.Wait(); err != nil {
+	did, err := counted(func() error {
+		g, ctx := errgroup.WithContext(ctx)
+		for shard := range t.Lanes {
+			g.Go(func() error { return d.shard(ctx, shard) })
+		}
+		return g.Wait()
+	})
+	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(map[string]int64{"Bytes": d.read.Load()})
+	did.Bytes = d.read.Load()
+	return json.NewEncoder(os.Stdout).Encode(did)
 }
 
 type dumper struct {

@@ -20,21 +20,25 @@ import (
 // there were.
 func floorLoad(ctx context.Context, t task) error {
 	l := loader{task: t, http: client(), store: store(t.Store), keys: make(chan string)}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(l.keys)
-		return l.list(ctx)
+	did, err := counted(func() error {
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error {
+			defer close(l.keys)
+			return l.list(ctx)
+		})
+		for range t.Lanes {
+			g.Go(func() error { return l.lane(ctx) })
+		}
+		return g.Wait()
 	})
-	for range t.Lanes {
-		g.Go(func() error { return l.lane(ctx) })
-	}
-	if err := g.Wait(); err != nil {
+	if err != nil {
 		return err
 	}
 	if n := l.records.Load(); n != int64(t.Documents) {
 		return fmt.Errorf("%d records, want %d", n, t.Documents)
 	}
-	return json.NewEncoder(os.Stdout).Encode(map[string]int64{"Bytes": l.read.Load()})
+	did.Bytes = l.read.Load()
+	return json.NewEncoder(os.Stdout).Encode(did)
 }
 
 type loader struct {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"sync/atomic"
@@ -44,6 +45,7 @@ type run struct {
 	writer Writer
 	saver  saver
 	meter  *meter
+	larges map[string]*large // of each stage, by name
 
 	base context.Context // never ends: for saves
 	hard context.Context // ends when the run fails or its grace is over
@@ -75,6 +77,9 @@ func (p *Pipeline) Run(ctx context.Context) (res Result, err error) {
 		return res, errors.New("a sink that acts on absence needs passes that take everything")
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.rights(); err != nil {
+		return res, err
+	}
 	if err := r.open(); err != nil {
 		return res, r.unlessStopped(err)
 	}
@@ -102,4 +107,16 @@ func (r *run) unlessStopped(err error) error {
 		return nil
 	}
 	return err
+}
+
+// rights makes the right of each stage to be large.
+func (r *run) rights() error {
+	r.larges = map[string]*large{"source": newLarge(), "sink": newLarge()}
+	for _, s := range r.Stages {
+		if r.larges[s.Name] != nil {
+			return fmt.Errorf("two stages are called %q", s.Name)
+		}
+		r.larges[s.Name] = newLarge()
+	}
+	return nil
 }

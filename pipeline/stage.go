@@ -109,15 +109,16 @@ type Stage struct {
 	Transform
 }
 
-// Sized is a Source, Transform or Sink that says how much memory one lane of
-// it holds at most, in bytes: blocks in its quota, part buffers, codec windows.
-type Sized interface{ Need() int64 }
+// Sized is a Source, Transform or Sink that says how much memory it holds at
+// most, in bytes: each lane for itself (blocks in its quota, part buffers,
+// codec windows), and all of them together beside that (see [Large]).
+type Sized interface{ Need() (lane, shared int64) }
 
 // stage is what the frame tells the functions of a stage through their context.
 type stage struct {
-	run  *run
-	lane Lane
-	name string
+	*chain
+	name  string
+	large *large // nil: a stage that has no blocks of its own
 }
 
 type stageKey struct{}

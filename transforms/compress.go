@@ -13,11 +13,12 @@ import (
 // which share its idle encoders.
 type compressor struct {
 	pipeline.Transform
-	need int64
+	need   int64 // of a lane
+	shared int64
 }
 
 // Need implements [pipeline.Sized].
-func (c compressor) Need() int64 { return c.need }
+func (c compressor) Need() (lane, shared int64) { return c.need, c.shared }
 
 // encoder is a compressing writer that can be used again. What it writes
 // depends on the bytes alone, not on how they were cut into writes.
@@ -53,8 +54,8 @@ func newCompressor(env kind.Env, workers *int, size int64, make func() (encoder,
 		pool.Put(e)
 		return err
 	})
-	need := pipeline.FilterSize(n, env.MaxRecord) + int64(n)*size
-	return compressor{filter.Transform(n), need}, nil
+	need := pipeline.FilterSize(n) + int64(n)*size
+	return compressor{filter.Transform(n), need, pipeline.LargeSize(env.MaxRecord)}, nil
 }
 
 // compress writes src to dst as one member or frame.

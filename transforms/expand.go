@@ -45,7 +45,7 @@ func newExpander(size int64, expand func(*pipeline.Item) expanded) expander {
 }
 
 // Need implements [pipeline.Sized].
-func (e expander) Need() int64 { return e.need }
+func (e expander) Need() (lane, shared int64) { return e.need, 0 }
 
 // bytesOnly is the Form of a transform that expands.
 func bytesOnly(name string, in kind.Form) (kind.Form, *kind.Problem) {

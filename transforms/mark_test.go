@@ -149,7 +149,7 @@ func TestALaneGoesOnAtAMember(t *testing.T) {
 				it.Body = c.body(b)
 			}
 			return it
-		}}, failAt: len(content)>>20*2/3 + 1}
+		}}, failAt: len(content)/pipeline.BlockSize*2/3 + 1}
 		p := e.pipeline(&pipelinetest.Store{World: &pipelinetest.World{}}, stage(t, "expand", c.kind), stage(t, "lines", &transforms.Lines{}))
 		if _, err := p.Run(t.Context()); err == nil {
 			t.Fatalf("%s: the disk was never full", name)

@@ -16,8 +16,9 @@ type Zstd struct {
 	Workers *int   `yaml:"workers" doc:"Blocks that are compressed at the same time in each lane. If it is not given: one per processor." min:"1" max:"256"`
 }
 
-// zstdWindow is how far frames refer back: a block is not larger.
-const zstdWindow = pipeline.BlockSize
+// zstdWindow is how far frames refer back: no block is larger, and of a stream it is
+// as much as the memory of a lane is worth.
+const zstdWindow = 1 << 20
 
 // zstdSize is the memory of one encoder.
 func zstdSize(l zstd.EncoderLevel) int64 {

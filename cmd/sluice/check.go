@@ -12,6 +12,7 @@ import (
 
 	"sluice/internal/config"
 	"sluice/internal/state"
+	"sluice/internal/unit"
 )
 
 // checker is a source or sink that can look whether what it needs is there. It
@@ -123,10 +124,13 @@ func stateLine(file *config.File, p *config.Pipeline) string {
 func memoryLine(f *config.Fitted) string {
 	var needs []string
 	for _, n := range f.Needs {
-		needs = append(needs, fmt.Sprintf("%s %.1f", n.Stage, float64(n.Bytes)/(1<<20)))
+		needs = append(needs, fmt.Sprintf("%s %.1f", n.Stage, mib(n.Lane)))
 	}
-	return fmt.Sprintf("%s of at most %.1f MiB (%s)", plural(f.Lanes, "lane"), float64(f.Need())/(1<<20), strings.Join(needs, ", "))
+	lane, shared := f.Need()
+	return fmt.Sprintf("%s of at most %.1f MiB (%s), and %.1f MiB that they share", plural(f.Lanes, "lane"), mib(lane), strings.Join(needs, ", "), mib(shared))
 }
+
+func mib(n unit.Bytes) float64 { return float64(n) / (1 << 20) }
 
 // warnings are what a user may not expect.
 func warnings(f *config.Fitted) (all []string) {

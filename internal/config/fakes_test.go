@@ -33,12 +33,13 @@ var fakes = config.Kinds{
 
 // nothing is a stage that says what it needs and what it was built with.
 type nothing struct {
-	kind string
-	need int64
-	env  kind.Env
+	kind   string
+	need   int64 // of a lane
+	shared int64
+	env    kind.Env
 }
 
-func (n nothing) Need() int64 { return n.need }
+func (n nothing) Need() (lane, shared int64) { return n.need, n.shared }
 
 func (n nothing) Run(context.Context, <-chan *pipeline.Item, chan<- *pipeline.Item) error { return nil }
 
@@ -59,7 +60,7 @@ func (*generate) Problems(kind.Env) []kind.Problem { return nil }
 func (*generate) Gives() kind.Form                 { return kind.Records }
 func (g *generate) Identity() string               { return fmt.Sprintf("%d of %v", g.Records, g.Bytes) }
 func (g *generate) Build(env kind.Env) (pipeline.Source, error) {
-	return noSource{nothing{"generate", 2 << 20, env}}, nil
+	return noSource{nothing{"generate", 2 << 20, 0, env}}, nil
 }
 
 type cluster struct {
@@ -88,7 +89,7 @@ func (s *search) Problems(kind.Env) []kind.Problem {
 func (*search) Gives() kind.Form   { return kind.Records }
 func (s *search) Identity() string { return strings.Join(s.URL, ",") + "/" + s.Index }
 func (s *search) Build(env kind.Env) (pipeline.Source, error) {
-	return noSource{nothing{"opensearch", 8 << 20, env}}, nil
+	return noSource{nothing{"opensearch", 8 << 20, 0, env}}, nil
 }
 
 type bucket struct {
@@ -100,7 +101,7 @@ func (*bucket) Problems(kind.Env) []kind.Problem { return nil }
 func (*bucket) Gives() kind.Form                 { return kind.Bytes }
 func (b *bucket) Identity() string               { return b.Bucket }
 func (b *bucket) Build(env kind.Env) (pipeline.Source, error) {
-	return noSource{nothing{"s3", 1 << 20, env}}, nil
+	return noSource{nothing{"s3", 1 << 20, 0, env}}, nil
 }
 
 type gzip struct {
@@ -111,7 +112,7 @@ func (*gzip) Problems(kind.Env) []kind.Problem          { return nil }
 func (*gzip) Form(kind.Form) (kind.Form, *kind.Problem) { return kind.Bytes, nil }
 func (g *gzip) Identity() string                        { return fmt.Sprint("level ", g.Level) }
 func (g *gzip) Build(env kind.Env) (pipeline.Transform, error) {
-	return nothing{"gzip", int64(env.Workers) * (2 << 20), env}, nil
+	return nothing{"gzip", int64(env.Workers) * (2 << 20), 4 << 20, env}, nil
 }
 
 type decompress struct{}
@@ -125,7 +126,7 @@ func (*decompress) Form(in kind.Form) (kind.Form, *kind.Problem) {
 }
 func (*decompress) Identity() string { return "" }
 func (*decompress) Build(env kind.Env) (pipeline.Transform, error) {
-	return nothing{"decompress", 0, env}, nil
+	return nothing{"decompress", 0, 0, env}, nil
 }
 
 type lines struct{}
@@ -134,7 +135,7 @@ func (*lines) Problems(kind.Env) []kind.Problem          { return nil }
 func (*lines) Form(kind.Form) (kind.Form, *kind.Problem) { return kind.Records, nil }
 func (*lines) Identity() string                          { return "" }
 func (*lines) Build(env kind.Env) (pipeline.Transform, error) {
-	return nothing{"lines", env.MaxRecord + 4<<20, env}, nil
+	return nothing{"lines", env.MaxRecord + 4<<20, 0, env}, nil
 }
 
 type file struct {
@@ -146,7 +147,7 @@ func (*file) Problems(kind.Env) []kind.Problem { return nil }
 func (*file) Takes(kind.Form) *kind.Problem    { return nil }
 func (f *file) Identity() string               { return f.Path + " " + f.Key }
 func (f *file) Build(env kind.Env) (pipeline.Sink, error) {
-	return noSink{nothing{"file", 1 << 20, env}}, nil
+	return noSink{nothing{"file", 1 << 20, 0, env}}, nil
 }
 
 type bucketSink struct {
@@ -171,7 +172,7 @@ func (b *bucketSink) Problems(kind.Env) (out []kind.Problem) {
 }
 func (*bucketSink) Takes(kind.Form) *kind.Problem { return nil }
 func (b *bucketSink) Build(env kind.Env) (pipeline.Sink, error) {
-	return noSink{nothing{"s3", int64(b.Part) * 2, env}}, nil
+	return noSink{nothing{"s3", int64(b.Part) * 2, 0, env}}, nil
 }
 
 type searchSink struct {
@@ -187,5 +188,5 @@ func (*searchSink) Takes(in kind.Form) *kind.Problem {
 }
 func (s *searchSink) Identity() string { return strings.Join(s.URL, ",") }
 func (s *searchSink) Build(env kind.Env) (pipeline.Sink, error) {
-	return noSink{nothing{"opensearch", 10 << 20, env}}, nil
+	return noSink{nothing{"opensearch", 10 << 20, 0, env}}, nil
 }

@@ -13,7 +13,7 @@ import (
 // baseMemory is the part of memory that is not for lanes: the state, what is
 // being saved, shown and logged. The program itself and garbage are in what the
 // process may have beyond memory.
-const baseMemory = 8 << 20
+const baseMemory = 4 << 20
 
 // depth is how many items may wait between two stages: enough that neither
 // waits for the other at each item. Their blocks are in the stages' needs.
@@ -24,17 +24,18 @@ type Fitted struct {
 	Config  *Pipeline
 	Lanes   int    // at a time; Config.Lanes or, if they do not fit, fewer
 	Workers int    // of each CPU-bound stage, per lane
-	Needs   []Need // of one lane, in the order of the stages
+	Needs   []Need // in the order of the stages
 
 	source pipeline.Source
 	stages []pipeline.Stage
 	sink   pipeline.Sink
 }
 
-// Need is the memory that a stage needs for each lane.
+// Need is the memory that a stage needs.
 type Need struct {
-	Stage string // source, the name of a transform, or sink
-	Bytes unit.Bytes
+	Stage  string     // source, the name of a transform, or sink
+	Lane   unit.Bytes // for each lane
+	Shared unit.Bytes // for all lanes together, beside that
 }
 
 // Links is what a pipeline is run with. It is not closed by the pipeline.
@@ -70,7 +71,8 @@ func fit(memory unit.Bytes, pipelines []*Pipeline, workers int) (out []*Fitted, 
 	}
 	left := memory - baseMemory
 	for _, f := range out {
-		left -= f.Need()
+		lane, shared := f.Need()
+		left -= lane + shared
 		f.Lanes = 1
 	}
 	if left < 0 {
@@ -83,8 +85,8 @@ func fit(memory unit.Bytes, pipelines []*Pipeline, workers int) (out []*Fitted, 
 				continue
 			}
 			all = false
-			if f.Need() <= left {
-				left -= f.Need()
+			if lane, _ := f.Need(); lane <= left {
+				left -= lane
 				f.Lanes++
 				grown = true
 			}
@@ -93,12 +95,13 @@ func fit(memory unit.Bytes, pipelines []*Pipeline, workers int) (out []*Fitted, 
 	return out, all, nil
 }
 
-// Need is the memory of one lane.
-func (f *Fitted) Need() (sum unit.Bytes) {
+// Need is the memory of one lane, and of all together beside that.
+func (f *Fitted) Need() (lane, shared unit.Bytes) {
 	for _, n := range f.Needs {
-		sum += n.Bytes
+		lane += n.Lane
+		shared += n.Shared
 	}
-	return sum
+	return lane, shared
 }
 
 func tooSmall(memory, needed unit.Bytes, fitted []*Fitted) error {
@@ -106,9 +109,10 @@ func tooSmall(memory, needed unit.Bytes, fitted []*Fitted) error {
 	for _, f := range fitted {
 		var needs []string
 		for _, n := range f.Needs {
-			needs = append(needs, fmt.Sprintf("%s %s", n.Stage, roundUp(n.Bytes)))
+			needs = append(needs, fmt.Sprintf("%s %s", n.Stage, roundUp(n.Lane+n.Shared)))
 		}
-		parts = append(parts, fmt.Sprintf("pipeline %s %s (%s)", f.Config.Name, roundUp(f.Need()), strings.Join(needs, ", ")))
+		lane, shared := f.Need()
+		parts = append(parts, fmt.Sprintf("pipeline %s %s (%s)", f.Config.Name, roundUp(lane+shared), strings.Join(needs, ", ")))
 	}
 	return fmt.Errorf("memory: %v does not fit one lane: it takes at least %v: %s, and %v for the process",
 		memory, roundUp(needed), strings.Join(parts, ", "), unit.Bytes(baseMemory))
@@ -144,7 +148,8 @@ func (p *Pipeline) build(workers int) (*Fitted, error) {
 
 func (f *Fitted) needs(name string, stage any) {
 	if s, ok := stage.(pipeline.Sized); ok {
-		f.Needs = append(f.Needs, Need{name, unit.Bytes(s.Need())})
+		lane, shared := s.Need()
+		f.Needs = append(f.Needs, Need{name, unit.Bytes(lane), unit.Bytes(shared)})
 	}
 }
 

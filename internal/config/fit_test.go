@@ -55,7 +55,8 @@ func TestLanesAreAsManyAsFitIntoMemory(t *testing.T) {
 		var sum unit.Bytes
 		for i, one := range fitted {
 			got[i] = one.Lanes
-			sum += unit.Bytes(one.Lanes) * one.Need()
+			lane, shared := one.Need()
+			sum += unit.Bytes(one.Lanes)*lane + shared
 		}
 		if got != test.want {
 			t.Errorf("%s: got lanes %v, want %v", name, got, test.want)
@@ -63,7 +64,7 @@ func TestLanesAreAsManyAsFitIntoMemory(t *testing.T) {
 		if w := fitted[0].Workers; w != test.workers {
 			t.Errorf("%s: got %d workers, want %d", name, w, test.workers)
 		}
-		if sum > (test.memory-8)<<20 {
+		if sum > (test.memory-4)<<20 {
 			t.Errorf("%s: got lanes that need %v", name, sum)
 		}
 	}
@@ -72,7 +73,7 @@ func TestLanesAreAsManyAsFitIntoMemory(t *testing.T) {
 func TestMemoryForLessThanOneLaneIsRefusedWithTheSizeItTakes(t *testing.T) {
 	f := mustParse(t, fmt.Sprintf(fits, 4, 4))
 	_, err := config.Fit(45<<20, f.Pipelines...)
-	want := "memory: 45MiB does not fit one lane: it takes at least 46MiB: pipeline a 20MiB (source 8MiB, gzip 2MiB, sink 10MiB), pipeline b 18MiB (source 8MiB, sink 10MiB), and 8MiB for the process"
+	want := "memory: 45MiB does not fit one lane: it takes at least 46MiB: pipeline a 24MiB (source 8MiB, gzip 6MiB, sink 10MiB), pipeline b 18MiB (source 8MiB, sink 10MiB), and 4MiB for the process"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -29,7 +29,7 @@ type sink struct {
 }
 
 // Need implements [pipeline.Sized].
-func (*sink) Need() int64 { return roll.Need }
+func (*sink) Need() (lane, shared int64) { return roll.Need, 0 }
 
 // Open implements [pipeline.Sink]. It removes what killed runs left.
 func (s *sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error) {

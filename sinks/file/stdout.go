@@ -51,7 +51,7 @@ type stdout struct {
 }
 
 // Need implements [pipeline.Sized].
-func (*stdout) Need() int64 { return streamBuffer }
+func (*stdout) Need() (lane, shared int64) { return streamBuffer, 0 }
 
 const streamBuffer = 128 << 10
 

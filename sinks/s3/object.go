@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // object is an object on its way. While one part is filled, at most one other
-// is sent. It implements [roll.Object].
+// is sent, if there is a spare buffer. It implements [roll.Object].
 type object struct {
 	*target
 	owner  roll.Owner // hashed
@@ -25,6 +26,7 @@ type object struct {
 	upload string // "": nothing was sent
 	etags  []string
 	flight errgroup.Group // sends the last of etags
+	spare  atomic.Bool    // it has the right to a second buffer
 }
 
 // Write implements io.Writer. It sends a part when the next byte has no room
@@ -37,7 +39,9 @@ func (o *object) Write(p []byte) (n int, err error) {
 			}
 		}
 		if o.part == nil {
-			o.part = o.parts.take()
+			if err := o.fill(); err != nil {
+				return n, err
+			}
 		}
 		m := min(len(p)-n, cap(o.part)-len(o.part))
 		o.part = append(o.part, p[n:n+m]...)
@@ -45,6 +49,30 @@ func (o *object) Write(p []byte) (n int, err error) {
 		o.size += int64(m)
 	}
 	return n, nil
+}
+
+// fill begins a part: in a spare buffer, or in that of the part in flight.
+func (o *object) fill() error {
+	if len(o.etags) > 0 {
+		select {
+		case o.parts.spare <- struct{}{}:
+			o.spare.Store(true)
+		default:
+			if err := o.flight.Wait(); err != nil {
+				return err
+			}
+		}
+	}
+	o.part = <-o.parts.free // never waits: there is one for each lane and each right
+	return nil
+}
+
+// giveBack gives back a buffer, and the right to a second one.
+func (o *object) giveBack(part []byte) {
+	o.parts.free <- part[:0] // never waits: it was taken from there
+	if o.spare.CompareAndSwap(true, false) {
+		<-o.parts.spare
+	}
 }
 
 // send waits for the part in flight and sends the one that was filled.
@@ -64,7 +92,7 @@ func (o *object) send() error {
 	part := o.part
 	o.part, o.etags = nil, append(o.etags, "")
 	o.flight.Go(func() (err error) {
-		defer o.parts.give(part)
+		defer o.giveBack(part)
 		o.etags[n-1], err = o.client.Part(o.ctx, o.new.Key, o.upload, n, part)
 		return err
 	})
@@ -137,6 +165,7 @@ func (o *object) request(ctx context.Context) error {
 func (o *object) Abort(ctx context.Context) error {
 	o.cancel()
 	o.flight.Wait() // it was told to stop, and why it failed has been said
+	o.empty()
 	if o.upload != "" {
 		if err := o.client.Abort(ctx, o.new.Key, o.upload); err != nil {
 			return err
@@ -148,39 +177,39 @@ func (o *object) Abort(ctx context.Context) error {
 // end gives back what the object holds.
 func (o *object) end() error {
 	o.cancel()
-	if o.part != nil {
-		o.parts.give(o.part)
-		o.part = nil
-	}
+	o.empty()
 	if o.upload == "" {
 		return nil
 	}
 	return o.forget(o.upload)
 }
 
-// parts keeps part buffers that are not in use. There are at most two for each
-// lane, so it never makes more than it can keep.
+// empty gives back the part that is being filled.
+func (o *object) empty() {
+	if o.part != nil {
+		o.giveBack(o.part)
+		o.part = nil
+	}
+}
+
+// spares is how many lanes may fill a part while another of theirs is sent.
+const spares = 2
+
+// parts keeps the part buffers of all lanes: one for each, and the spare ones.
 type parts struct {
-	size int
-	free chan []byte
+	free  chan []byte
+	spare chan struct{} // a right to a second buffer is taken for each thing in it
 }
 
-func newParts(size, most int) *parts { return &parts{size, make(chan []byte, max(2, most))} }
-
-// take returns an empty buffer.
-func (p *parts) take() []byte {
-	select {
-	case b := <-p.free:
-		return b
-	default:
-		return make([]byte, 0, p.size)
+// newParts makes the buffers, and touches them: a process that does not fit
+// into its container is to fail when it begins, not in the middle of the night.
+func newParts(size, lanes int) *parts {
+	lanes = max(1, lanes)
+	p := &parts{make(chan []byte, lanes+spares), make(chan struct{}, min(lanes, spares))}
+	for range lanes + cap(p.spare) {
+		b := make([]byte, size)
+		clear(b)
+		p.free <- b[:0]
 	}
-}
-
-// give takes a buffer back.
-func (p *parts) give(b []byte) {
-	select {
-	case p.free <- b[:0]:
-	default:
-	}
+	return p
 }

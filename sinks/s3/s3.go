@@ -39,7 +39,7 @@ type Config struct {
 
 	Key         string       `yaml:"key" default:"{key}" doc:"Key of each object below prefix, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext}; with {sequence}, an object holds several items."`
 	Roll        roll.Options `yaml:"roll" doc:"When an object ends, if its key has {sequence}: at the first of these."`
-	Part        unit.Bytes   `yaml:"part" default:"8MiB" doc:"Size of the parts in which objects are uploaded that are not smaller; a lane holds two. An object has at most 10,000."`
+	Part        unit.Bytes   `yaml:"part" default:"5MiB" doc:"Size of the parts in which objects are uploaded that are not smaller. Each lane holds one in memory, and two of them another that is sent. An object has at most 10,000."`
 	Overwrite   string       `yaml:"overwrite" default:"own" enum:"own|never|always" doc:"Which existing objects are replaced: those that this pipeline made of the same, none but of this very pass after a crash, or any."`
 	ContentType string       `yaml:"content_type" doc:"Content type of the objects; if it is not given, that of the item, or what the store makes of it."`
 }
@@ -89,10 +89,14 @@ func (c *Config) Build(kind.Env) (pipeline.Sink, error) {
 type Sink struct {
 	config Config
 	key    *keys.Template
+	lanes  int    // that parts are for
+	parts  *parts // of one pass after the other
 }
 
-// Need implements [pipeline.Sized]: a part that is filled and one that is sent.
-func (s *Sink) Need() int64 { return 2*int64(s.config.Part) + roll.Need + 2*objects.ConnSize }
+// Need implements [pipeline.Sized]: a part, and the spare ones.
+func (s *Sink) Need() (lane, shared int64) {
+	return int64(s.config.Part) + roll.Need + 2*objects.ConnSize, spares * int64(s.config.Part)
+}
 
 // Open implements [pipeline.Sink].
 func (s *Sink) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Writer, error) {
@@ -112,9 +116,12 @@ func (s *Sink) open(ctx context.Context, p *pipeline.Pass, client *objects.Clien
 	if err := client.Reach(ctx); err != nil {
 		return nil, err
 	}
+	if s.parts == nil || s.lanes != p.Parallel {
+		s.parts, s.lanes = newParts(int(s.config.Part), p.Parallel), p.Parallel
+	}
 	t := &target{
 		client: client, store: p.Store, overwrite: s.config.Overwrite, contentType: s.config.ContentType,
-		parts: newParts(int(s.config.Part), 2*p.Parallel),
+		parts: s.parts,
 	}
 	if err := t.abortLeft(ctx); err != nil {
 		return nil, err

@@ -67,7 +67,7 @@ func TestTheIdentityIsTheTargetWithoutSecretsAndTuning(t *testing.T) {
 }
 
 func TestTheNeedOfALaneIsTwoRequestsAndAReply(t *testing.T) {
-	need := func(bulk unit.Bytes, maxRecord int64) int64 {
+	need := func(bulk unit.Bytes, maxRecord int64) (lane, shared int64) {
 		cfg := config("http://host:9200")
 		cfg.Bulk = bulk
 		s, err := cfg.Build(kind.Env{MaxRecord: maxRecord})
@@ -76,11 +76,11 @@ func TestTheNeedOfALaneIsTwoRequestsAndAReply(t *testing.T) {
 		}
 		return s.(pipeline.Sized).Need()
 	}
-	if n := need(8<<20, 1<<20); n < 20<<20 || n > 28<<20 {
-		t.Errorf("%d for requests of 8 MiB, want a little more than two of them and a quarter", n)
+	if n, shared := need(8<<20, 1<<20); n < 20<<20 || n > 28<<20 || shared != 0 {
+		t.Errorf("%d and %d for requests of 8 MiB, want a little more than two of them and a quarter", n, shared)
 	}
-	if n := need(1<<20, 16<<20); n < 33<<20 {
-		t.Errorf("%d for records of 16 MiB, want more than two of them", n)
+	if n, shared := need(1<<20, 16<<20); n > 4<<20 || shared < 32<<20 {
+		t.Errorf("%d and %d for records of 16 MiB, want two of them for all lanes together", n, shared)
 	}
 	if got, want := search.Sizes(); got != want {
 		t.Errorf("sizes %v, want %v", got, want)

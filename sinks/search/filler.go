@@ -97,6 +97,13 @@ func (f *filler) record(ctx context.Context, it *pipeline.Item, line []byte, num
 			return err
 		}
 	}
+	if f.q.small == nil && !f.q.room(line, &f.env) {
+		small, err := pipeline.Large(ctx)
+		if err != nil {
+			return err
+		}
+		f.q.small = small
+	}
 	if fault == sound && f.env.id == nil {
 		f.doubt.Do(func() {
 			pipeline.Logger(ctx).Warn("records have no _id: one that is sent again, after a lost reply or a crash, is there twice")

@@ -17,6 +17,7 @@ type request struct {
 	items  []*pipeline.Item // that the records are of
 	ended  int              // of items: those whose last record is in this request
 	notes  []pipeline.Row   // for the save that passes it
+	small  func()           // gives back the right to be larger than the limit; nil: it has none
 }
 
 // record is where a record lies, and where it comes from.
@@ -35,14 +36,14 @@ const recordSize = 36
 const restShare = 8
 
 // newRequest makes a request. Its memory grows only for one record that is
-// larger than the limit.
+// larger than the limit, which takes the right to be large (see [pipeline.Large]).
 func newRequest(limit int) *request {
 	return &request{body: make([]byte, 0, limit), rest: make([]byte, 0, limit/restShare), recs: make([]record, 0, limit/perRecord+1)}
 }
 
-// requestSize is the memory of a request, in bytes.
-func requestSize(limit, maxRecord int64) int64 {
-	return max(limit, maxRecord+2*maxID) + limit/restShare + (limit/perRecord+1)*recordSize
+// requestSize is the memory of a request that is not large, in bytes.
+func requestSize(limit int64) int64 {
+	return limit + limit/restShare + (limit/perRecord+1)*recordSize
 }
 
 // fits reports whether a record may be added. The first always may.
@@ -51,6 +52,12 @@ func (q *request) fits(line []byte, e *envelope, limit int) bool {
 	return len(q.recs) == 0 || len(q.recs) < cap(q.recs) &&
 		len(q.body)+action+len(e.source) <= limit &&
 		len(q.rest)+len(line)-len(e.source) <= limit/restShare
+}
+
+// room reports whether a record that fits can be added without more memory.
+func (q *request) room(line []byte, e *envelope) bool {
+	action := actionRoom + len(e.index) + len(e.id) + len(e.routing)
+	return len(q.body)+action+len(e.source) <= cap(q.body) && len(q.rest)+len(line)-len(e.source) <= cap(q.rest)
 }
 
 // actionRoom is what a record adds to the body besides the values in it.
@@ -132,8 +139,10 @@ func (q *request) of(it *pipeline.Item) int32 {
 
 // reset empties the request, and gives back what one huge record made it grow.
 func (q *request) reset(limit int) {
-	if cap(q.body) > 2*limit || cap(q.rest) > limit {
-		*q = *newRequest(limit)
+	if q.small != nil {
+		fresh := newRequest(limit)
+		q.body, q.rest = fresh.body, fresh.rest
+		q.small()
 	}
 	clear(q.items)
 	*q = request{body: q.body[:0], rest: q.rest[:0], recs: q.recs[:0], items: q.items[:0]}

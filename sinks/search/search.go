@@ -27,7 +27,7 @@ import (
 type Config struct {
 	search.Config
 	Index  string     `yaml:"index" doc:"Index or alias that all records are written to; default: the one that each record names."`
-	Bulk   unit.Bytes `yaml:"bulk" default:"8MiB" doc:"Size of a bulk request, before compression; at most 90MiB."`
+	Bulk   unit.Bytes `yaml:"bulk" default:"4MiB" doc:"Size of a bulk request, before compression; at most 90MiB."`
 	Action string     `yaml:"action" default:"index" enum:"index|create" doc:"create leaves documents as they are that exist already, and is what data streams need; index replaces them."`
 }
 
@@ -89,10 +89,15 @@ type Sink struct {
 	requests  sync.Pool
 }
 
-// Need implements pipeline.Sized: two requests, a reply and a connection.
-func (s *Sink) Need() int64 {
+// Need implements pipeline.Sized: two requests, a reply and a connection; and
+// one request for a record that is larger, which is once more in memory when it
+// becomes a dead letter.
+func (s *Sink) Need() (lane, shared int64) {
 	limit := int64(s.limit)
-	return 2*requestSize(limit, s.maxRecord) + replySize(limit/perRecord+1) + search.ConnectionMemory
+	if s.maxRecord > limit/restShare {
+		shared = 2 * (s.maxRecord + 2*maxID)
+	}
+	return 2*requestSize(limit) + replySize(limit/perRecord+1) + search.ConnectionMemory, shared
 }
 
 // Open implements pipeline.Sink.

@@ -21,7 +21,7 @@ type source struct {
 }
 
 // Need implements [pipeline.Sized]: the names of one large directory.
-func (*source) Need() int64 { return 4 << 20 }
+func (*source) Need() (lane, shared int64) { return 4 << 20, 0 }
 
 // Open implements [pipeline.Source].
 func (s *source) Open(_ context.Context, p *pipeline.Pass) (pipeline.Reader, error) {

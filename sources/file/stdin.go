@@ -18,7 +18,7 @@ type Stdin struct {
 }
 
 // Need implements [pipeline.Sized].
-func (*Stdin) Need() int64 { return 0 }
+func (*Stdin) Need() (lane, shared int64) { return 0, 0 }
 
 // Open implements [pipeline.Source].
 func (s *Stdin) Open(context.Context, *pipeline.Pass) (pipeline.Reader, error) {

@@ -73,7 +73,9 @@ type Source struct {
 const blocks = 3
 
 // Need implements [pipeline.Sized].
-func (s *Source) Need() int64 { return pipeline.QuotaSize(blocks, int64(s.Len()+longestWord)) }
+func (s *Source) Need() (lane, shared int64) {
+	return pipeline.QuotaSize(blocks), pipeline.LargeSize(int64(s.Len() + longestWord))
+}
 
 // Open implements [pipeline.Source].
 func (s *Source) Open(_ context.Context, p *pipeline.Pass) (pipeline.Reader, error) {

@@ -44,7 +44,7 @@ type Source struct{ config Config }
 const page = 3 << 20
 
 // Need implements [pipeline.Sized].
-func (s *Source) Need() int64 { return page + 2*objects.ConnSize }
+func (s *Source) Need() (lane, shared int64) { return page + 2*objects.ConnSize, 0 }
 
 // Open implements [pipeline.Source].
 func (s *Source) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Reader, error) {

@@ -93,8 +93,8 @@ func (l *lane) unmark() {
 
 // reserve makes room for size bytes in the block.
 func (l *lane) reserve(ctx context.Context, size int) error {
-	if size <= pipeline.BlockSize {
-		return nil // it came with more
+	if size <= cap(l.block.B()) {
+		return nil
 	}
 	return l.waiting(ctx, func(ctx context.Context) error { return l.block.Reserve(ctx, size) })
 }

@@ -35,9 +35,9 @@ type Source struct {
 	maxRecord int64
 }
 
-// Need is what one lane holds at most, in bytes: blocks, and what is read ahead.
-func (s *Source) Need() int64 {
-	return pipeline.QuotaSize(s.blocks, s.maxRecord) + splitBuffer + cluster.ConnectionMemory
+// Need implements [pipeline.Sized]: blocks, and what is read ahead.
+func (s *Source) Need() (lane, shared int64) {
+	return pipeline.QuotaSize(s.blocks) + splitBuffer + cluster.ConnectionMemory, pipeline.LargeSize(s.maxRecord)
 }
 
 // Open implements [pipeline.Source].

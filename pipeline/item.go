@@ -73,7 +73,8 @@ type Item struct {
 
 	line   int64  // records between From and the first record of Body
 	resume string // Inner of the position at which the lane goes on, until a stage takes it
-	entry  *entry
+	entry  *entry // in the ledger: own, once the item is noted and to be delivered
+	own    entry
 }
 
 // ErrGone is wrapped by the error of a [Body] whose bytes cannot be had, now

@@ -148,7 +148,9 @@ func TestOneBlockOfAStageIsLargeAtATime(t *testing.T) {
 		}
 		p := e.pipeline(&pipelinetest.World{})
 		p.Lanes = 4
-		res, err := p.Run(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		res, err := p.Run(ctx)
 		if !errors.Is(err, broken) || res.Counts.Written < 9 || res.Counts.Written > 10 {
 			t.Errorf("%+v, %v, want all of three lanes and one that is broken", res.Counts, err)
 		}

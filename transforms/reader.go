@@ -90,8 +90,10 @@ func (r *reader) Mark() (string, int64) {
 	if r.at.in == 0 {
 		return "", 0 // the beginning needs none
 	}
-	in, out := strconv.FormatInt(r.at.in, 10), strconv.FormatInt(r.at.out, 10)
-	return r.format.name + ":" + in + ":" + out, r.at.out
+	var room [64]byte
+	b := append(append(room[:0], r.format.name...), ':')
+	b = append(strconv.AppendInt(b, r.at.in, 10), ':')
+	return string(strconv.AppendInt(b, r.at.out, 10)), r.at.out
 }
 
 // parseMark reads what Mark gave.

@@ -112,7 +112,7 @@ func (*gzip) Problems(kind.Env) []kind.Problem          { return nil }
 func (*gzip) Form(kind.Form) (kind.Form, *kind.Problem) { return kind.Bytes, nil }
 func (g *gzip) Identity() string                        { return fmt.Sprint("level ", g.Level) }
 func (g *gzip) Build(env kind.Env) (pipeline.Transform, error) {
-	return nothing{"gzip", int64(env.Workers) * (2 << 20), 4 << 20, env}, nil
+	return nothing{"gzip", int64(env.Workers) * (2 << 20), 8 << 20, env}, nil
 }
 
 type decompress struct{}

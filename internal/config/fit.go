@@ -10,11 +10,6 @@ import (
 	"sluice/pipeline"
 )
 
-// baseMemory is the part of memory that is not for lanes: the state, what is
-// being saved, shown and logged. The program itself and garbage are in what the
-// process may have beyond memory.
-const baseMemory = 4 << 20
-
 // depth is how many items may wait between two stages: enough that neither
 // waits for the other at each item. Their blocks are in the stages' needs.
 const depth = 2
@@ -69,7 +64,7 @@ func fit(memory unit.Bytes, pipelines []*Pipeline, workers int) (out []*Fitted, 
 		}
 		out = append(out, f)
 	}
-	left := memory - baseMemory
+	left := memory // for lanes; the program itself, its state and garbage are in the 60 MB beside it
 	for _, f := range out {
 		lane, shared := f.Need()
 		left -= lane + shared
@@ -114,8 +109,8 @@ func tooSmall(memory, needed unit.Bytes, fitted []*Fitted) error {
 		lane, shared := f.Need()
 		parts = append(parts, fmt.Sprintf("pipeline %s %s (%s)", f.Config.Name, roundUp(lane+shared), strings.Join(needs, ", ")))
 	}
-	return fmt.Errorf("memory: %v does not fit one lane: it takes at least %v: %s, and %v for the process",
-		memory, roundUp(needed), strings.Join(parts, ", "), unit.Bytes(baseMemory))
+	return fmt.Errorf("memory: %v does not fit one lane: it takes at least %v: %s",
+		memory, roundUp(needed), strings.Join(parts, ", "))
 }
 
 // roundUp gives a size in whole MiB.

@@ -97,6 +97,10 @@ func Copy(ctx context.Context, dst io.Writer, it *pipeline.Item, buf []byte) (n 
 }
 
 func copyBody(ctx context.Context, dst io.Writer, it *pipeline.Item, buf []byte) (int64, error) {
+	if b, ok := it.Body.(*pipeline.Block); ok {
+		n, err := dst.Write(b.B())
+		return int64(n), err
+	}
 	src, err := it.Body.Open(ctx)
 	if err != nil {
 		return 0, err

@@ -29,6 +29,7 @@ type lane struct {
 	stopped  bool              // the input has ended because the run stops
 	notes    []pipeline.Row    // of the objects of the unit
 	buf      []byte
+	first    lazy // of the item that is copied
 }
 
 // object is an object under way.
@@ -143,8 +144,8 @@ func (l *lane) mark(it *pipeline.Item) (err error) {
 
 // copy writes the body to the object.
 func (l *lane) copy(ctx context.Context, it *pipeline.Item) error {
-	w := &lazy{ctx: ctx, lane: l, it: it}
-	n, err := Copy(ctx, w, it, l.buf)
+	l.first = lazy{ctx: ctx, lane: l, it: it}
+	n, err := Copy(ctx, &l.first, it, l.buf)
 	switch {
 	case err == nil:
 		it.Size = n

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
@@ -211,6 +212,29 @@ func TestAFailureLeavesNothingBehind(t *testing.T) {
 	}
 	if got := b.Keys(); len(got) > 0 {
 		t.Errorf("got objects %q, want none", got)
+	}
+}
+
+// A lane that fails while it uploads gives its buffer back, also if the upload
+// cannot be aborted: later passes have all of them.
+func TestAFailedAbortLosesNoBuffer(t *testing.T) {
+	b := objectstest.New(t)
+	p := faultproxy.New(t, b.Store.Endpoint)
+	denied := "<Error><Code>AccessDenied</Code></Error>"
+	p.Add(&faultproxy.Rule{Method: "DELETE", Status: 403, Body: denied})
+	p.Add(&faultproxy.Rule{Method: "DELETE", Skip: 1, Status: 403, Body: denied}) // between the two, a run begins
+	p.Add(&faultproxy.Rule{Query: "partNumber=2&", Times: 2, Status: 403, Body: denied})
+	mine := pipe(t, items{item("k", random(8, 11<<20))}, options(b, p.URL, "{key}"), fresh())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 2 {
+		if _, err := mine.Run(ctx); err == nil || !strings.Contains(err.Error(), "part 2: 403") {
+			t.Fatalf("got %v, want what the store says", err)
+		}
+	}
+	p.Clear()
+	if res, err := mine.Run(ctx); err != nil || !res.Complete || len(b.Get("k")) != 11<<20 {
+		t.Errorf("complete %v, %v", res.Complete, err)
 	}
 }
 

@@ -224,7 +224,9 @@ func (l *loading) run(t testing.TB, cfg *search.Config) (pipeline.Result, error)
 	if l.letters != nil {
 		p.Dead = l.letters
 	}
-	return p.Run(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // a run that hangs is stopped, and not complete
+	defer cancel()
+	return p.Run(ctx)
 }
 
 // complete makes a run that completes the pass, with so many dead letters.

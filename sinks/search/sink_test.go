@@ -215,6 +215,20 @@ func TestARetryThatTakesTooLongIsAnError(t *testing.T) {
 	c.expect(t, some(0, 2))
 }
 
+// Of the requests of all lanes, one at a time is larger than the limit, and the
+// next one may be as soon as it was delivered.
+func TestRecordsLargerThanARequestFollowEachOther(t *testing.T) {
+	c := newCluster(t)
+	cfg := config(c.URL)
+	var blocks [][]string
+	for n := range 4 {
+		blocks = append(blocks, some(10*n, 10), []string{rec("logs", fmt.Sprint("large", n), `{"text":"`+strings.Repeat("x", 2*int(cfg.Bulk))+`"}`)})
+	}
+	l := newLoading(blocks...)
+	l.complete(t, cfg, 0)
+	c.expect(t, blocks...)
+}
+
 func TestARequestThatIsTooLargeIsHalved(t *testing.T) {
 	c := newCluster(t)
 	const most = 20 << 10

@@ -128,9 +128,20 @@ func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 
 // part is the lane of a key.
 func part(key string, parts int) int {
-	h := fnv.New32a()
+	h := fnv.New64a()
 	h.Write([]byte(key))
-	return int(h.Sum32() % uint32(max(1, parts)))
+	return int(mixed(h.Sum64()) % uint64(max(1, parts)))
+}
+
+// mixed lets every bit depend on every other (the finalizer of MurmurHash3): the
+// low bits of FNV-1a depend on those of the bytes alone, and keys that name a
+// date twice would all be in half of the lanes.
+func mixed(h uint64) uint64 {
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
 }
 
 // stat looks at the file of a key, behind a link as well.

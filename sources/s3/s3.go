@@ -155,7 +155,18 @@ func version(o objects.Object) string {
 func part(key string, n int) int {
 	h := fnv.New64a()
 	h.Write([]byte(key))
-	return int(h.Sum64() % uint64(max(1, n)))
+	return int(mixed(h.Sum64()) % uint64(max(1, n)))
+}
+
+// mixed lets every bit depend on every other (the finalizer of MurmurHash3): the
+// low bits of FNV-1a depend on those of the bytes alone, and keys that name a
+// date twice would all be in half of the lanes.
+func mixed(h uint64) uint64 {
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
 }
 
 // Close implements [pipeline.Reader].

@@ -26,7 +26,8 @@ func (l *lane) waiting(ctx context.Context, f func(context.Context) error) error
 
 // give sends an item. While it waits, it keeps the context alive.
 func (l *lane) give(ctx context.Context, it *pipeline.Item) error {
-	t := time.NewTimer(l.idle())
+	t := l.timer
+	t.Reset(l.idle())
 	defer t.Stop()
 	for {
 		select {

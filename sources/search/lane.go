@@ -21,7 +21,8 @@ type place struct {
 
 // position makes a position of the place.
 func (p place) position() pipeline.Position {
-	return pipeline.Position{Token: strconv.FormatInt(p.count, 10) + " " + string(p.after)}
+	var room [64]byte
+	return pipeline.Position{Token: string(append(append(strconv.AppendInt(room[:0], p.count, 10), ' '), p.after...))}
 }
 
 // parse reads what position wrote.
@@ -50,11 +51,12 @@ type lane struct {
 	at      place // what was read up to
 
 	quota   *pipeline.Quota
-	block   *pipeline.Block // nil: none begun
-	records int64           // in block
-	marked  int             // where the record begins that is being written; -1: none is
-	from    place           // where it begins
+	block   *pipeline.Block   // nil: none begun
+	records int64             // in block
+	marked  int               // where the record begins that is being written; -1: none is
+	from    pipeline.Position // where it begins
 	meta    *pipeline.Meta
+	timer   *time.Timer // until the context is to be used
 }
 
 // Read implements [pipeline.Reader].
@@ -72,7 +74,7 @@ func (r *reader) Read(ctx context.Context, pl pipeline.Lane, from pipeline.Posit
 	}
 	l := &lane{
 		reader: r, Lane: pl, spec: s, out: out, split: newSplitter(), pages: newPager(int64(r.config.Page), s.Window),
-		at: at, from: at, marked: -1, quota: pipeline.NewQuota(r.blocks), meta: &pipeline.Meta{Index: s.Index},
+		at: at, from: from, marked: -1, quota: pipeline.NewQuota(r.blocks), meta: &pipeline.Meta{Index: s.Index}, timer: time.NewTimer(time.Hour),
 	}
 	if err := l.run(ctx); err != nil {
 		return fmt.Errorf("index %s, shard %d: %w", s.Index, s.Shard, err)

@@ -149,12 +149,8 @@ func (l *lane) take(ctx context.Context) error {
 // item makes an item of the block, which ends here.
 func (l *lane) item() *pipeline.Item {
 	it := l.block.Item(l.spec.Index, l.at.position(), l.records)
-	it.Meta, it.From = l.meta, l.from.position()
-	if l.from.count == 0 {
-		it.From = pipeline.Position{}
-	}
-	l.block, l.records = nil, 0
-	l.from.count, l.from.after = l.at.count, append(l.from.after[:0], l.at.after...)
+	it.Meta, it.From = l.meta, l.from
+	l.block, l.records, l.from = nil, 0, it.Pos
 	return it
 }
 

@@ -70,13 +70,14 @@ func (l *lane) tooLong(size int) bool { return l.maxRecord > 0 && int64(size) > 
 
 // mark begins a record, in a new block if there is none.
 func (l *lane) mark(ctx context.Context) error {
-	if l.block == nil {
-		err := l.waiting(ctx, func(ctx context.Context) (err error) {
-			l.block, err = l.quota.Block(ctx)
-			return err
-		})
+	for l.block == nil {
+		l.timer.Reset(l.idle())
+		b, err := l.quota.BlockUntil(ctx, l.timer.C)
 		if err != nil {
 			return err
+		}
+		if l.block = b; b == nil {
+			l.keep(ctx)
 		}
 	}
 	l.marked = len(l.block.B())

@@ -3,6 +3,8 @@ package test
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -83,6 +85,16 @@ func (b *bucket) get(t *testing.T, key string) []byte {
 		t.Fatal(err)
 	}
 	return body
+}
+
+// sum is the SHA-256 of what the objects below prefix hold, in the order of keys.
+func (b *bucket) sum(t *testing.T, prefix string) string {
+	t.Helper()
+	h := sha256.New()
+	for _, k := range slices.Sorted(slices.Values(b.keys(t, prefix))) {
+		h.Write(b.get(t, k))
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
 func (b *bucket) keys(t *testing.T, prefix string) (keys []string) {

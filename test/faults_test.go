@@ -269,7 +269,7 @@ func TestAMappingErrorIsADeadLetter(t *testing.T) {
 		t.Fatalf("%d dead letters, want %d", len(letters), 5000-128)
 	}
 	for _, l := range letters {
-		if l.Status != 400 || !strings.Contains(l.Type, "parsing") || !strings.Contains(string(l.Record), `"_id"`) {
+		if l.Status != 400 || !strings.Contains(l.Type, "parsing") || !strings.HasPrefix(l.Record, `{"_index":"`) || !strings.HasSuffix(l.Record, "}\n") {
 			t.Fatalf("letter %+v", l)
 		}
 	}

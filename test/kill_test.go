@@ -1,9 +1,12 @@
 package test
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -188,14 +191,73 @@ func TestAStoppedRunIsResumed(t *testing.T) {
 	c.put(t, index, generated(20000, 700))
 	slow := slowly(t, c.url, 100*time.Millisecond)
 	j := newJob(t, pipelines(dump("dump", searchStage(slow.URL, index, "page: 256KiB"), b.stage(b.store.Endpoint, "key: "+rolled, "roll: {bytes: 1MiB}"))))
-	p := j.start(t, "run", "dump")
-	time.Sleep(1200 * time.Millisecond)
-	stopped := time.Now()
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	o := p.wait(t)
-	if took := time.Since(stopped); o.Status != 4 || took > 10*time.Second || o.Reports["dump"].Outcome != "stopped" {
-		t.Fatalf("exit status %d after %v, %+v\n%s", o.Status, took, o.Reports, o.Stderr)
-	}
+	j.stopped(t, "dump", 1200*time.Millisecond)
 	j.want(t, 0, "dump")
 	same(t, "objects", parse(t, b.lines(t, "")), c.documents(t, index))
+}
+
+// stopped runs a pipeline, and stops it after a while with SIGTERM.
+func (j *job) stopped(t *testing.T, pipeline string, after time.Duration) outcome {
+	t.Helper()
+	p := j.start(t, "run", pipeline)
+	time.Sleep(after)
+	began := time.Now()
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	o := p.wait(t)
+	if took := time.Since(began); o.Status != 4 || took > 10*time.Second || o.Reports[pipeline].Outcome != "stopped" {
+		t.Fatalf("exit status %d after %v, %+v\n%s", o.Status, took, o.Reports, o.Stderr)
+	}
+	return o
+}
+
+// TestAStopWithALargeObjectInFlight: an object of 1 GB that cannot be copied
+// within the grace is begun again by the next run; one that is taken apart is
+// gone on with in its middle.
+func TestAStopWithALargeObjectInFlight(t *testing.T) {
+	long(t)
+	const records = 1_500_000
+	b := newBucket(t)
+	slow := faultproxy.New(t, b.store.Endpoint)
+	slow.Add(&faultproxy.Rule{Method: "GET", Path: "in/", Times: -1, Edit: func(r *http.Response) { r.Body = &throttled{r.Body, 40 << 20} }})
+	in := b.stage(slow.URL, "prefix: in/")
+	j := newJob(t, pipelines(
+		entry("make", stage("generate", fmt.Sprintf("records: %d", records), "bytes: 700"), "[]", b.stage(b.store.Endpoint, `key: "in/{lane}-{sequence}"`, "roll: {bytes: 4GiB}"), "lanes: 1"),
+		entry("copy", in, "[]", b.stage(b.store.Endpoint, `key: "copy/{key}"`)),
+		entry("split", in, "[{lines: {}}, {gzip: {}}]", b.stage(b.store.Endpoint, `key: "split/{lane}-{sequence}"`))))
+	j.want(t, 0, "make")
+	keys := b.keys(t, "in/")
+	if len(keys) != 1 || len(b.get(t, keys[0])) < 1e9 {
+		t.Fatalf("got %q, want one object of 1 GB", keys)
+	}
+	j.stopped(t, "copy", 2*time.Second)
+	if left := b.uploads(t); len(left) > 0 || len(b.keys(t, "copy/")) > 0 {
+		t.Errorf("got %d uploads and %q after the stop, want none", len(left), b.keys(t, "copy/"))
+	}
+	o := j.stopped(t, "split", 3*time.Second)
+	if r := o.Reports["split"].Records; r.Written < 10_000 || r.Written > records/2 {
+		t.Errorf("got %+v of records when it was stopped, want some", r)
+	}
+	slow.Clear()
+	j.want(t, 0, "copy")
+	if got, want := b.sum(t, "copy/"), b.sum(t, "in/"); got != want {
+		t.Errorf("the copy has SHA-256 %s, want %s", got, want)
+	}
+	if o := j.want(t, 0, "split"); o.Reports["split"].Records.Written != records {
+		t.Errorf("got %+v of records, want %d", o.Reports["split"].Records, records)
+	}
+	if got, want := fmt.Sprintf("%x", sha256.Sum256(b.lines(t, "split/"))), b.sum(t, "in/"); got != want {
+		t.Errorf("what was split has SHA-256 %s, want %s", got, want)
+	}
+}
+
+// throttled is a body that comes at so many bytes a second.
+type throttled struct {
+	io.ReadCloser
+	rate int
+}
+
+func (r *throttled) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p[:min(len(p), 32<<10)])
+	time.Sleep(time.Duration(n) * time.Second / time.Duration(r.rate))
+	return n, err
 }

@@ -16,7 +16,7 @@ import (
 type letter struct {
 	Pipeline, Stage, Type, Reason string
 	Status                        int
-	Record                        json.RawMessage
+	Record                        string
 }
 
 // letters reads the dead letters of a pipeline.

@@ -15,7 +15,7 @@ import (
 // have no name and no time: equal bytes give equal members.
 type Gzip struct {
 	Level   int  `yaml:"level" doc:"From 1, the fastest, to 9, the smallest." default:"1" min:"1" max:"9"`
-	Workers *int `yaml:"workers" doc:"Blocks that are compressed at the same time in each lane. If it is not given: one per processor." min:"1" max:"256"`
+	Workers *int `yaml:"workers" doc:"Blocks that are compressed at the same time in each lane. If it is not given: what processors, lanes and memory allow, at most 4." min:"1" max:"256"`
 }
 
 // gzipSize is the memory of one encoder at the level that takes most.

@@ -13,7 +13,7 @@ import (
 // have a checksum and a window of at most 1 MiB, which every decoder accepts.
 type Zstd struct {
 	Level   string `yaml:"level" doc:"How much time to spend on size." default:"default" enum:"fastest|default|better|best"`
-	Workers *int   `yaml:"workers" doc:"Blocks that are compressed at the same time in each lane. If it is not given: one per processor." min:"1" max:"256"`
+	Workers *int   `yaml:"workers" doc:"Blocks that are compressed at the same time in each lane. If it is not given: what processors, lanes and memory allow, at most 4." min:"1" max:"256"`
 }
 
 // zstdWindow is how far frames refer back: no block is larger, and of a stream it is

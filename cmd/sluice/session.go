@@ -32,6 +32,7 @@ type session struct {
 	console *ops.Console
 	log     *slog.Logger
 	watches []*ops.Watch // of the pipelines that were opened, in order
+	states  []*state.Store
 	http    net.Listener // nil: none
 	closers []func() error
 	writing sync.Mutex // of the report
@@ -67,10 +68,12 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 		s.closers = append(s.closers, func() error { s.http.Close(); return nil }) // an error says that it is closed
 	}
 	for _, f := range fitted {
-		links := config.Links{Log: s.log}
-		if links.Store, err = s.openState(f.Config); err != nil {
+		st, err := s.openState(f.Config)
+		if err != nil {
 			return fmt.Errorf("pipeline %s: %w", f.Config.Name, err)
 		}
+		links := config.Links{Log: s.log, Store: st}
+		s.states = append(s.states, st)
 		if d := f.Config.DeadLetters; d != nil {
 			w, err := letters.Open(d.File.Path, f.Config.Name)
 			if err != nil {
@@ -151,6 +154,10 @@ func (s *session) passes(ctx context.Context) error {
 			}
 			ops.Repeat(ctx, time.Duration(p.Every), func(ctx context.Context) error {
 				defer s.reportSoFar()
+				if err := s.states[i].Recover(); err != nil {
+					s.log.Error("the state cannot be used", "pipeline", p.Name, "error", err)
+					return err
+				}
 				if r := s.pass(ctx, w, true); r.Outcome == ops.Failed {
 					return errors.New(r.Error)
 				}

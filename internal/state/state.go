@@ -153,9 +153,28 @@ func (s *Store) forget(tx *bbolt.Tx) {
 	}
 }
 
+// Recover closes a state of which a Put has failed, checks it and opens it
+// again. To any other it does nothing. Nobody may use it meanwhile.
+func (s *Store) Recover() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		return nil
+	}
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("state %s: %w", s.path, err)
+	}
+	db, err := openFile(s.path)
+	if err != nil {
+		return err
+	}
+	s.db, s.err = db, nil
+	return nil
+}
+
 // Put implements [pipeline.Store]. After one that failed to commit nobody knows
-// what is on the disk: every other one gives the same error, until the state is
-// closed, and checked and opened again.
+// what is on the disk: every other one gives the same error, until [Store.Recover]
+// has looked.
 func (s *Store) Put(rows ...pipeline.Row) error {
 	if len(rows) == 0 {
 		return nil

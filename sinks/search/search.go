@@ -57,7 +57,7 @@ func (c *Config) Takes(in kind.Form) *kind.Problem {
 	if in == kind.Records {
 		return nil
 	}
-	return &kind.Problem{Message: "it takes records, not bytes: add the transform lines, and decompress before it if the objects are compressed"}
+	return &kind.Problem{Message: "it takes records, not bytes: leave out what compresses records; before objects, add lines, and decompress if they are compressed"}
 }
 
 // Identity implements kind.Sink.

@@ -46,7 +46,7 @@ Exit status:
 			if err != nil {
 				return err
 			}
-			fitted, err := config.Fit(file.Memory, pipelines...)
+			fitted, err := file.Fit(pipelines...)
 			if err != nil {
 				return usage(err)
 			}
@@ -84,7 +84,7 @@ func check(ctx context.Context, out io.Writer, file *config.File, fitted []*conf
 		fmt.Fprintf(out, "%s: %s failed\n", plural(len(fitted), "pipeline"), plural(failed, "check"))
 		return &exit{status: exitFailed}
 	}
-	fmt.Fprintf(out, "%s: ok, %s\n", plural(len(fitted), "pipeline"), plural(warned, "warning"))
+	fmt.Fprintf(out, "%s in %v of memory: ok, %s\n", plural(len(fitted), "pipeline"), file.Memory, plural(warned, "warning"))
 	return nil
 }
 

@@ -44,7 +44,7 @@ func (s *session) run(ctx context.Context) (err error) {
 		return err
 	}
 	slog.SetDefault(s.log) // for what is logged outside of passes
-	fitted, err := config.Fit(s.file.Memory, s.pipelines...)
+	fitted, err := s.file.Fit(s.pipelines...)
 	if err != nil {
 		return usage(err)
 	}

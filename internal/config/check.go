@@ -19,6 +19,8 @@ func (d *decoder) check(f *File) {
 			d.fail(d.places["http"], spot{name: "http"}, "%q is no address with a port, such as 127.0.0.1:9600", f.HTTP)
 		}
 	}
+	_, given := d.places["memory"]
+	f.grows = !given
 	if f.State == "" {
 		d.fail(d.places["state"], spot{name: "state"}, "it must not be empty")
 	}

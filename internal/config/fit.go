@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -40,10 +41,33 @@ type Links struct {
 	Log   *slog.Logger         // nil: slog.Default
 }
 
+// Fit fits pipelines of the file into its memory, as the function Fit does. If
+// the file does not say how much that is, it raises Memory to what one lane of
+// each pipeline takes.
+func (f *File) Fit(pipelines ...*Pipeline) ([]*Fitted, error) {
+	fitted, err := Fit(f.Memory, pipelines...)
+	if small := new(SmallError); f.grows && errors.As(err, &small) {
+		f.Memory = small.Needed
+		return Fit(f.Memory, pipelines...)
+	}
+	return fitted, err
+}
+
+// SmallError says that memory does not fit one lane of each pipeline.
+type SmallError struct {
+	Memory, Needed unit.Bytes
+	pipelines      []string // what each needs
+}
+
+// Error implements error.
+func (e *SmallError) Error() string {
+	return fmt.Sprintf("memory: %v does not fit one lane: it takes at least %v: %s", e.Memory, e.Needed, strings.Join(e.pipelines, ", "))
+}
+
 // Fit builds pipelines that are to run side by side, and gives them lanes:
 // first one to each, then one more to each in turn that wants more, as far as
 // memory reaches. Rather than lanes, stages give up workers. If not even one
-// lane of each fits, the error says how much memory they need. It does no
+// lane of each fits, the error is a [*SmallError]. It does no
 // input or output.
 func Fit(memory unit.Bytes, pipelines ...*Pipeline) ([]*Fitted, error) {
 	for workers := maxWorkers; ; workers-- {
@@ -109,8 +133,7 @@ func tooSmall(memory, needed unit.Bytes, fitted []*Fitted) error {
 		lane, shared := f.Need()
 		parts = append(parts, fmt.Sprintf("pipeline %s %s (%s)", f.Config.Name, roundUp(lane+shared), strings.Join(needs, ", ")))
 	}
-	return fmt.Errorf("memory: %v does not fit one lane: it takes at least %v: %s",
-		memory, roundUp(needed), strings.Join(parts, ", "))
+	return &SmallError{memory, roundUp(needed), parts}
 }
 
 // roundUp gives a size in whole MiB.

@@ -82,6 +82,24 @@ func TestMemoryForLessThanOneLaneIsRefusedWithTheSizeItTakes(t *testing.T) {
 	}
 }
 
+func TestMemoryThatIsNotGivenIsWhatOneLaneOfEachTakes(t *testing.T) {
+	text := fmt.Sprintf(fits, 4, 4) + strings.ReplaceAll(strings.SplitAfter(fmt.Sprintf(fits, 4, 4), "pipelines:\n")[1], "  a:", "  c:")
+	text = strings.Replace(text, "  b:", "  d:", 1)
+	for given, want := range map[string]unit.Bytes{"": 92 << 20, "memory: 91MiB\n": 0, "memory: 100MiB\n": 100 << 20} {
+		f := mustParse(t, given+text)
+		fitted, err := f.Fit(f.Pipelines...)
+		if want == 0 && err == nil || want != 0 && (err != nil || f.Memory != want || len(fitted) != 4) {
+			t.Errorf("%q: got %v for %d pipelines, %v, want %v", given, f.Memory, len(fitted), err, want)
+		}
+		if _, err := f.Fit(f.Pipelines[0]); err != nil {
+			t.Errorf("%q: one alone: %v", given, err)
+		}
+	}
+	if f := mustParse(t, text); f.Memory != 80<<20 {
+		t.Errorf("got %v, want 80MiB", f.Memory)
+	}
+}
+
 func TestABuiltPipelineIsAsConfigured(t *testing.T) {
 	f := mustParse(t, strings.Replace(fmt.Sprintf(fits, 3, 1), "transforms: [gzip]", "transforms: [gzip, gzip]\n    grace: 3s", 1))
 	fitted, err := config.Fit(200<<20, f.Pipelines...)

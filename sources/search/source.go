@@ -77,10 +77,10 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	}
 	out := []string{
 		fmt.Sprintf("%s at %s", f.engine, s.config.Endpoint()),
-		fmt.Sprintf("%d indices, %d shards, %d documents, to be read by %s", len(f.indices), len(lanes), records, f.way.name()),
+		fmt.Sprintf("indices: %d, shards: %d, documents: %d; they are read by %s", len(f.indices), len(lanes), records, f.way.name()),
 	}
 	for _, i := range f.indices {
-		out = append(out, fmt.Sprintf("index %s: %d shards, %d documents", i.Name, i.Shards, of[i.UUID]))
+		out = append(out, fmt.Sprintf("index %s: shards: %d, documents: %d", i.Name, i.Shards, of[i.UUID]))
 	}
 	return append(out, f.warnings...), nil
 }

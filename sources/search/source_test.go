@@ -220,7 +220,7 @@ func TestCheckSaysWhatWouldBeRead(t *testing.T) {
 		Check(context.Context) ([]string, error)
 	}).Check(t.Context())
 	text := strings.Join(got, "\n")
-	for _, want := range []string{"OpenSearch 3.", i.url, "1 indices, 2 shards, 12 documents, to be read by points in time", "index " + i.name + ": 2 shards, 12 documents"} {
+	for _, want := range []string{"OpenSearch 3.", i.url, "indices: 1, shards: 2, documents: 12; they are read by points in time", "index " + i.name + ": shards: 2, documents: 12"} {
 		if err != nil || !strings.Contains(text, want) {
 			t.Errorf("got %q, %v, want it to say %q", text, err, want)
 		}

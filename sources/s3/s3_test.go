@@ -133,15 +133,15 @@ func TestEachKeyIsInOneLane(t *testing.T) {
 	want := slices.Sorted(maps.Keys(fill(b)))
 	cfg := b.Config("")
 	cfg.Prefix = "logs/"
-	pass := &pipeline.Pass{Pipeline: "t", Parallel: 4}
+	pass := &pipeline.Pass{Pipeline: "t", Parallel: 3}
 	r, err := build(t, cfg).Open(t.Context(), pass)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	lanes, err := r.Plan(t.Context())
-	if err != nil || len(lanes) != 4 {
-		t.Fatalf("got %d lanes, %v, want 4", len(lanes), err)
+	if err != nil || len(lanes) != 3 {
+		t.Fatalf("got %d lanes, %v, want 3", len(lanes), err)
 	}
 	var got []string
 	for _, lane := range lanes {

@@ -40,6 +40,11 @@ func SyncDir(path string) error {
 		return err
 	}
 	defer d.Close()
+	return Sync(d)
+}
+
+// Sync is SyncDir for a directory that is open.
+func Sync(d *os.File) error {
 	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}

@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -273,4 +274,18 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestKeysAreSharedOutWhateverTheyLookLike(t *testing.T) {
+	for _, format := range []string{"%02d", "logs/%02d/app-%[1]02d.gz", "a/%05d/part-%[1]05d.json.gz", "2026-01-01T%02d"} {
+		for n := 1; n <= 8; n++ {
+			got := make([]int, n)
+			for i := range 100 * n {
+				got[keys.Part(fmt.Sprintf(format, i), n)]++
+			}
+			if slices.Min(got) < 60 || slices.Max(got) > 140 {
+				t.Errorf("%s: lanes have %v, want about 100 each", format, got)
+			}
+		}
+	}
 }

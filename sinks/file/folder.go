@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"sluice/internal/disk"
 )
 
 // folder is a directory, with slash paths relative to it. Names become durable
@@ -91,16 +93,12 @@ func (r rootFolder) Names(dir string) ([]string, error) {
 	return d.Readdirnames(-1)
 }
 
-// Sync implements folder. A file system that cannot sync directories is taken
-// to need no such thing.
+// Sync implements folder.
 func (r rootFolder) Sync(dir string) error {
 	d, err := r.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	return nil
+	return disk.Sync(d)
 }

@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io/fs"
 	"os"
 	"strings"
 	"unicode/utf8"
 
+	"sluice/internal/keys"
 	"sluice/pipeline"
 )
 
@@ -59,7 +59,7 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 	}
 	left, example := 0, ""
 	err := r.walk(ctx, "", func(key string) error {
-		lane := &lanes[part(key, n)]
+		lane := &lanes[keys.Part(key, n)]
 		lane.Spec = token(key)
 		if info, err := r.stat(key); err == nil {
 			lane.Bytes += info.Size()
@@ -111,7 +111,7 @@ func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 		switch {
 		case key > end:
 			return errPast
-		case key <= after, part(key, lane.Parts) != lane.Part:
+		case key <= after, keys.Part(key, lane.Parts) != lane.Part:
 			return nil
 		}
 		it, err := r.item(key)
@@ -124,24 +124,6 @@ func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 		return nil
 	}
 	return err
-}
-
-// part is the lane of a key.
-func part(key string, parts int) int {
-	h := fnv.New64a()
-	h.Write([]byte(key))
-	return int(mixed(h.Sum64()) % uint64(max(1, parts)))
-}
-
-// mixed lets every bit depend on every other (the finalizer of MurmurHash3): the
-// low bits of FNV-1a depend on those of the bytes alone, and keys that name a
-// date twice would all be in half of the lanes.
-func mixed(h uint64) uint64 {
-	h ^= h >> 33
-	h *= 0xff51afd7ed558ccd
-	h ^= h >> 33
-	h *= 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
 }
 
 // stat looks at the file of a key, behind a link as well.

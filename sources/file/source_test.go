@@ -48,18 +48,6 @@ func write(t testing.TB, dir string, files map[string]string) {
 	}
 }
 
-func TestKeysWithADateInTwoPlacesAreSharedOut(t *testing.T) {
-	dir := t.TempDir()
-	for day := range 64 {
-		write(t, dir, map[string]string{fmt.Sprintf("logs/%02d/app-%02d.gz", day, day): "x"})
-	}
-	for _, lanes := range list(t, build(t, dir), 4) {
-		if len(lanes) < 4 {
-			t.Errorf("one of 4 lanes has %d of 64 files", len(lanes))
-		}
-	}
-}
-
 // list plans a pass and gives the items of all lanes, lane by lane.
 func list(t testing.TB, s pipeline.Source, parallel int) (all [][]*pipeline.Item) {
 	t.Helper()

@@ -7,11 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"strconv"
 	"strings"
 
+	"sluice/internal/keys"
 	"sluice/internal/kind"
 	"sluice/internal/objects"
 	"sluice/pipeline"
@@ -110,7 +110,7 @@ func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 		}
 	}
 	return r.client.List(ctx, r.config.Prefix, after, func(o objects.Object) error {
-		if part(o.Key, lane.Parts) != lane.Part {
+		if keys.Part(o.Key, lane.Parts) != lane.Part {
 			return nil
 		}
 		return pipeline.Send(ctx, out, r.item(o))
@@ -149,24 +149,6 @@ func version(o objects.Object) string {
 		return o.ETag
 	}
 	return fmt.Sprintf("%d-%d", o.Size, o.Modified.Unix())
-}
-
-// part is the lane of n that takes a key.
-func part(key string, n int) int {
-	h := fnv.New64a()
-	h.Write([]byte(key))
-	return int(mixed(h.Sum64()) % uint64(max(1, n)))
-}
-
-// mixed lets every bit depend on every other (the finalizer of MurmurHash3): the
-// low bits of FNV-1a depend on those of the bytes alone, and keys that name a
-// date twice would all be in half of the lanes.
-func mixed(h uint64) uint64 {
-	h ^= h >> 33
-	h *= 0xff51afd7ed558ccd
-	h ^= h >> 33
-	h *= 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
 }
 
 // Close implements [pipeline.Reader].

@@ -277,7 +277,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestKeysAreSharedOutWhateverTheyLookLike(t *testing.T) {
-	for _, format := range []string{"%02d", "logs/%02d/app-%[1]02d.gz", "a/%05d/part-%[1]05d.json.gz", "2026-01-01T%02d"} {
+	for _, format := range []string{"%02d", "logs/%02d/app-%02[1]d.gz", "a/%05d/part-%05[1]d.json.gz", "2026-01-01T%02d"} {
 		for n := 1; n <= 8; n++ {
 			got := make([]int, n)
 			for i := range 100 * n {

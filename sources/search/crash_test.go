@@ -1,11 +1,13 @@
 package search_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
 )
 
@@ -41,6 +43,37 @@ func TestACrashAnywhereChangesNoObject(t *testing.T) {
 				t.Fatalf("%s, operation %d: objects (-undisturbed +got):\n%.500s", read, at, diff)
 			}
 		}
+	}
+}
+
+// A scroll that gave all that it holds is not opened again, if all of that is
+// durable and the crash came only before the lane was known to have ended.
+func TestAScrollThatWasReadToItsEndIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 100, 300)
+	c := config(i.url, i)
+	c.Read = "scroll"
+	for at := 1; ; at++ {
+		j := newJob(c)
+		j.world.At = at
+		if _, err := j.run(t.Context(), t); err == nil {
+			t.Fatal("no crash came between the end of the lane and that of the pass")
+		}
+		j.world.Restart()
+		lane, _ := j.store.Get("lanes", i.name+"-0")
+		if !bytes.Contains(lane, []byte(`"Ended":true`)) {
+			continue
+		}
+		before := bytes.Replace(lane, []byte(`"Ended":true`), []byte(`"Ended":false`), 1) // a save could come here
+		if err := j.store.Put(pipeline.Row{Bucket: "lanes", Key: i.name + "-0", Value: before}); err != nil {
+			t.Fatal(err)
+		}
+		j.complete(t)
+		if s, _ := j.last.Status(); s.Lanes[0].State.Start != 0 {
+			t.Errorf("operation %d: the lane started over after its end", at)
+		}
+		return
 	}
 }
 

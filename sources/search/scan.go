@@ -52,7 +52,7 @@ func (h *hit) scan(b []byte) bool {
 				return true
 			}
 		case ':':
-			if h.depth == 1 && h.value == 0 {
+			if h.value == 0 { // those of what is inside come after it
 				h.value = i + 1
 			}
 		case ',':

@@ -253,22 +253,12 @@ func (l *lane) ping(ctx context.Context, count bool) (int64, error) {
 // have been delivered nevertheless, and an item with nothing in it says it.
 func (l *lane) startOver(ctx context.Context, why error) error {
 	l.end(ctx, l.context)
-	l.mu.Lock()
-	l.over[l.Name]++
-	n := l.over[l.Name]
-	l.mu.Unlock()
-	if n > maxOver {
-		return fmt.Errorf("started over %d times, and again: %w; a longer keep_alive may help", maxOver, why)
-	}
 	if err := pipeline.Send(ctx, l.out, &pipeline.Item{}); err != nil {
 		return err
 	}
 	pipeline.Logger(ctx).Warn("reading again from the beginning", "reason", why)
 	return fmt.Errorf("%w: %w", pipeline.ErrStartOver, why)
 }
-
-// maxOver is how often a lane starts over in one run.
-const maxOver = 5
 
 // errForgotten is why a position does not hold of which no context is known.
 var errForgotten = errors.New("the context it belongs to is not known")

@@ -50,7 +50,7 @@ func (s *Source) open(p *pipeline.Pass) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reader{Source: s, client: client, pass: p, over: map[string]int{}, read: map[string]saved{}}, nil
+	return &reader{Source: s, client: client, pass: p, read: map[string]saved{}}, nil
 }
 
 // Check connects to the cluster and says what would be read, one finding a line.
@@ -92,7 +92,6 @@ type reader struct {
 	pass   *pipeline.Pass
 
 	mu   sync.Mutex
-	over map[string]int   // how often a lane started over in this run
 	read map[string]saved // contexts of lanes that were read to the end, by lane; to be closed
 }
 

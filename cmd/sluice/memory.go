@@ -15,7 +15,7 @@ const gcRoom = 16 << 20
 // gcPercent is how much garbage there may be beside what is in use, in percent
 // of that. There is next to none: collecting it early costs nothing that could be
 // measured, and what the process takes depends less on when that happens.
-const gcPercent = 50
+const gcPercent = 25
 
 // limitMemory tells the garbage collector how much memory there is, unless
 // GOMEMLIMIT or GOGC say so.

@@ -3,13 +3,18 @@
 package s3_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,6 +31,7 @@ import (
 	sinks3 "sluice/sinks/s3"
 	sources3 "sluice/sources/s3"
 	"sluice/test/faultproxy"
+	"sluice/transforms"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -173,4 +179,66 @@ func TestALargeObjectTakesLittleMemory(t *testing.T) {
 	if string(want.Sum(nil)) != string(got[:]) {
 		t.Error("the bytes differ")
 	}
+}
+
+// TestAGzipCutInTransferIsNeverWhole: a file of two members is cut at every
+// byte, by a connection that breaks for good and by a reply that is short and says
+// so. Each run fails and names the object; the next one delivers each line once.
+func TestAGzipCutInTransferIsNeverWhole(t *testing.T) {
+	from := objectstest.New(t)
+	const want = "one\ntwo\nthree\nfour\n"
+	var file bytes.Buffer
+	for _, part := range []string{want[:8], want[8:]} {
+		z := gzip.NewWriter(&file)
+		io.WriteString(z, part)
+		z.Close()
+	}
+	from.Put("logs.gz", file.Bytes())
+	p := faultproxy.New(t, from.Store.Endpoint)
+	c := &sources3.Config{Config: from.Config(p.URL)}
+	c.Retry = 0
+	impatient, err := c.Build(kind.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range file.Len() {
+		for name, rule := range map[string]*faultproxy.Rule{
+			"broken": {CutAfter: int64(max(1, at))},
+			"short": {Edit: func(r *http.Response) {
+				r.Body, r.ContentLength = io.NopCloser(io.LimitReader(r.Body, int64(at))), int64(at)
+				r.Header.Set("Content-Length", strconv.Itoa(at))
+			}},
+		} {
+			p.Clear()
+			rule.Method, rule.Path, rule.Times = "GET", "logs.gz", -1
+			p.Add(rule)
+			w := &pipelinetest.World{}
+			sink := &pipelinetest.Sink{World: w, Roll: 1, Objects: map[string]string{}}
+			pipe := &pipeline.Pipeline{Name: "load", Source: impatient, Stages: expand(t), Sink: sink, Lanes: 1, Store: &pipelinetest.Store{World: w}}
+			if res, err := pipe.Run(t.Context()); err == nil || res.Complete || !strings.Contains(err.Error(), "logs.gz") {
+				t.Fatalf("%s at %d: complete %v, %v, want an error that names the object", name, at, res.Complete, err)
+			}
+			p.Clear()
+			if res, err := pipe.Run(t.Context()); err != nil || !res.Complete || res.Counts.Written != 4 {
+				t.Fatalf("%s at %d, run again: %+v, %v", name, at, res, err)
+			}
+			var got string
+			for _, key := range slices.Sorted(maps.Keys(sink.Objects)) {
+				got += sink.Objects[key]
+			}
+			if got != want {
+				t.Fatalf("%s at %d, run again: got %q, want %q", name, at, got, want)
+			}
+		}
+	}
+}
+
+// expand is the transforms from compressed objects to records.
+func expand(t *testing.T) []pipeline.Stage {
+	t.Helper()
+	d, err := (&transforms.Decompress{MaxRatio: 1000, MaxWindow: 8 << 20}).Build(kind.Env{MaxRecord: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []pipeline.Stage{{Name: "decompress", Transform: d}, {Name: "lines", Transform: pipeline.Lines{}}}
 }

@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"embed"
@@ -12,14 +13,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
 // versityGW is the S3 store that the tests run, exactly.
 const versityGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 
-//go:embed opensearch
-var opensearchFiles embed.FS
+//go:embed engine
+var engineFiles embed.FS
 
 // Home is where servers are kept once they were fetched: SLUICE_SERVERS, or
 // sluice-servers in the user's cache directory.
@@ -77,28 +79,68 @@ func fetchVersityGW(ctx context.Context) (string, error) {
 	return filepath.Join(dir, "versitygw"), err
 }
 
-// fetchOpenSearch gets OpenSearch through Maven and returns where it is.
-func fetchOpenSearch(ctx context.Context) (string, error) {
-	return fetch("opensearch-3.8.0", func(dir string) error {
-		files, err := fs.Sub(opensearchFiles, "opensearch")
+// fetchEngine gets a search engine through Maven and returns where it is: its
+// libraries and a class Node that starts it, or the folder "unpacked".
+func fetchEngine(ctx context.Context, e Engine) (string, error) {
+	return fetch(e.folder(), func(dir string) error {
+		files, err := fs.Sub(engineFiles, "engine")
 		if err != nil {
 			return err
 		}
 		if err := os.CopyFS(dir, files); err != nil {
 			return err
 		}
-		mvn := exec.CommandContext(ctx, "mvn", "-B", "-q", "-Dstyle.color=never", "-f", filepath.Join(dir, "pom.xml"),
-			"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(dir, "lib"))
-		if err := quietly(mvn); err != nil {
-			return err
+		if e.runner == "" {
+			return e.unpack(ctx, dir)
 		}
-		java, err := javaHome(21)
-		if err != nil {
-			return err
-		}
-		return quietly(exec.CommandContext(ctx, filepath.Join(java, "bin", "javac"), "-nowarn", "-proc:none",
-			"-cp", filepath.Join(dir, "lib", "*"), "-d", dir, filepath.Join(dir, "Node.java")))
+		return e.compile(ctx, dir)
 	})
+}
+
+// download gets the artifact, of a type, and what it depends on, into dir/lib.
+func (e Engine) download(ctx context.Context, dir, kind string) error {
+	group, artifact, _ := strings.Cut(e.artifact, ":")
+	return quietly(exec.CommandContext(ctx, "mvn", "-B", "-q", "-Dstyle.color=never", "-f", filepath.Join(dir, "pom.xml"),
+		"-Dengine.group="+group, "-Dengine.artifact="+artifact, "-Dengine.version="+e.release, "-Dengine.type="+kind,
+		"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(dir, "lib")))
+}
+
+// compile makes the class Node of an engine that is embedded.
+func (e Engine) compile(ctx context.Context, dir string) error {
+	if err := e.download(ctx, dir, "jar"); err != nil {
+		return err
+	}
+	java, err := javaHome(e.oldest, e.newest)
+	if err != nil {
+		return err
+	}
+	node := filepath.Join(dir, "Node.java")
+	text, err := os.ReadFile(node)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(node, bytes.ReplaceAll(text, []byte("RUNNER"), []byte(e.runner)), 0o644); err != nil {
+		return err
+	}
+	return quietly(exec.CommandContext(ctx, filepath.Join(java, "bin", "javac"), "-nowarn", "-proc:none",
+		"-cp", filepath.Join(dir, "lib", "*"), "-d", dir, node))
+}
+
+// unpack unpacks the archive of an engine.
+func (e Engine) unpack(ctx context.Context, dir string) error {
+	if err := e.download(ctx, dir, "zip"); err != nil {
+		return err
+	}
+	archive, err := zip.OpenReader(filepath.Join(dir, "lib", e.folder()+".zip"))
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	files, err := fs.Sub(archive, e.folder())
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.CopyFS(filepath.Join(dir, "unpacked"), files), os.RemoveAll(filepath.Join(dir, "lib")))
 }
 
 // quietly runs cmd and shows what it printed only if it fails.
@@ -113,8 +155,8 @@ func quietly(cmd *exec.Cmd) error {
 
 var javaVersion = regexp.MustCompile(`(?m)^JAVA_VERSION="(\d+)`)
 
-// javaHome returns the home of a JDK of at least version least.
-func javaHome(least int) (string, error) {
+// javaHome returns the home of a JDK of a version from oldest to newest.
+func javaHome(oldest, newest int) (string, error) {
 	homes, err := filepath.Glob("/usr/lib/jvm/*")
 	if err != nil {
 		return "", err
@@ -128,9 +170,9 @@ func javaHome(least int) (string, error) {
 		if m == nil {
 			continue
 		}
-		if v, err := strconv.Atoi(string(m[1])); err == nil && v >= least {
+		if v, err := strconv.Atoi(string(m[1])); err == nil && oldest <= v && v <= newest {
 			return home, nil
 		}
 	}
-	return "", fmt.Errorf("no JDK of version %d or newer in JAVA_HOME and /usr/lib/jvm", least)
+	return "", fmt.Errorf("no JDK of a version from %d to %d in JAVA_HOME and /usr/lib/jvm", oldest, newest)
 }

@@ -1,19 +1,45 @@
 // Package servers gives tests the real servers that they need.
 //
-// `make test` starts them once and says in the environment where they are. A
-// test whose server is not there is skipped with a reason; where
+// `make test` starts them once and says in the environment where they are;
+// `make test-engines` does so for one search engine after the other. A test whose server is not there is skipped with a reason; where
 // SLUICE_REQUIRE_SERVERS is set, as under CI, it fails instead.
 package servers
 
 import (
 	"os"
+	"strings"
 	"testing"
 )
 
-// OpenSearch returns the URL of an OpenSearch without security.
+// OpenSearch returns the URL of the newest OpenSearch, without security.
 func OpenSearch(t testing.TB) string {
 	t.Helper()
+	if other := os.Getenv("SLUICE_TEST_SEARCH"); other != "" && os.Getenv("SLUICE_TEST_OPENSEARCH") == "" {
+		t.Skipf("it needs %s, and this run is for %s", Engines()[0], other)
+	}
 	return need(t, "SLUICE_TEST_OPENSEARCH")
+}
+
+// Cluster is a running search engine without security.
+type Cluster struct {
+	Engine
+	URL string
+}
+
+// Search returns the search engine that the tests are run against: any of
+// [Engines] if SLUICE_TEST_SEARCH says so, as "elasticsearch-9=http://host:port",
+// else that of [OpenSearch].
+func Search(t testing.TB) Cluster {
+	t.Helper()
+	name, url, ok := strings.Cut(os.Getenv("SLUICE_TEST_SEARCH"), "=")
+	if !ok {
+		return Cluster{Engines()[0], OpenSearch(t)}
+	}
+	found, err := FindEngines(name)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("SLUICE_TEST_SEARCH: want one engine: %v", err)
+	}
+	return Cluster{found[0], url}
 }
 
 // Store is a running S3 store.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -21,18 +20,24 @@ type Server struct {
 	name  string
 	start func() *exec.Cmd // makes the command that runs it
 	cmd   *exec.Cmd
+	ended chan struct{} // closed when cmd has ended
 	log   string
 	ready string // path that answers below 500 once it is ready
 }
 
-// StartOpenSearch fetches OpenSearch if need be, starts it with its data in
-// dir, and returns when it is ready. Settings are "key=value".
+// StartOpenSearch starts the newest OpenSearch as [StartEngine] does.
 func StartOpenSearch(ctx context.Context, dir string, settings ...string) (*Server, error) {
-	home, err := fetchOpenSearch(ctx)
+	return StartEngine(ctx, Engines()[0], dir, settings...)
+}
+
+// StartEngine fetches a search engine if need be, starts it with its data in
+// dir, and returns when it is ready. Settings are "key=value".
+func StartEngine(ctx context.Context, e Engine, dir string, settings ...string) (*Server, error) {
+	home, err := fetchEngine(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	java, err := javaHome(21)
+	java, err := javaHome(e.oldest, e.newest)
 	if err != nil {
 		return nil, err
 	}
@@ -40,19 +45,15 @@ func StartOpenSearch(ctx context.Context, dir string, settings ...string) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{
-		"-Xms640m", "-Xmx640m", "-XX:+ExitOnOutOfMemoryError", "-Dfile.encoding=UTF-8", "-Djava.io.tmpdir=" + dir,
-		"-Dlog4j2.configurationFile=" + filepath.Join(home, "log4j2.properties"),
-		"--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector",
-		"-cp", home + ":" + filepath.Join(home, "lib", "*"), "Node",
-		strconv.Itoa(ports[0]), strconv.Itoa(ports[1]), filepath.Join(dir, "data"),
-	}, settings...)
-	s := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), name: "opensearch", log: filepath.Join(dir, "server.log"),
-		ready: "/_cluster/health?wait_for_status=yellow&timeout=2s"}
-	s.start = func() *exec.Cmd {
-		cmd := exec.Command(filepath.Join(java, "bin", "java"), args...)
-		cmd.Dir = dir
-		return cmd
+	n := node{Engine: e, home: home, java: java, dir: dir, http: ports[0], transport: ports[1], settings: settings}
+	s := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", n.http), name: e.Name, log: filepath.Join(dir, "server.log"),
+		ready: "/_cluster/health?wait_for_status=yellow&timeout=2s", start: n.embedded}
+	if e.runner == "" {
+		s.start = n.program
+		err = n.configure()
+	}
+	if err != nil {
+		return nil, err
 	}
 	return s, s.Start(ctx)
 }
@@ -94,10 +95,18 @@ func (s *Server) Start(ctx context.Context) error {
 	defer log.Close()
 	s.cmd = s.start()
 	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // it never outlives its starter
+	if s.cmd.SysProcAttr == nil {
+		s.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	s.cmd.SysProcAttr.Setpgid, s.cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL // it never outlives its starter
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", s.name, err)
 	}
+	s.ended = make(chan struct{})
+	go func(cmd *exec.Cmd, ended chan<- struct{}) {
+		defer close(ended)
+		cmd.Wait()
+	}(s.cmd, s.ended)
 	if err := s.wait(ctx); err != nil {
 		s.Kill()
 		tail, _ := os.ReadFile(s.log)
@@ -123,24 +132,33 @@ func (s *Server) wait(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), err)
+		case <-s.ended:
+			return errors.New(s.cmd.ProcessState.String())
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }
 
-// Stop ends the server in good order, and by force after 30 s.
+// Stop ends the server in good order, and by force after 30 s. No server, nil,
+// needs no end.
 func (s *Server) Stop() {
+	if s == nil {
+		return
+	}
 	s.cmd.Process.Signal(syscall.SIGTERM)
-	force := time.AfterFunc(30*time.Second, func() { s.cmd.Process.Kill() })
+	force := time.AfterFunc(30*time.Second, s.kill)
 	defer force.Stop()
-	s.cmd.Wait()
+	<-s.ended
 }
 
 // Kill ends the server as a crash does.
 func (s *Server) Kill() {
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
+	s.kill()
+	<-s.ended
 }
+
+// kill ends all processes of the server: some start another.
+func (s *Server) kill() { syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) }
 
 // freePorts returns ports of 127.0.0.1 that nobody listens at.
 func freePorts(n int) (ports []int, err error) {

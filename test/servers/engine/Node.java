@@ -1,12 +1,11 @@
-// Starts one OpenSearch node on 127.0.0.1 and runs until it is told to end.
+// Starts one node of a search engine on 127.0.0.1 and runs until it is told to
+// end. RUNNER stands for the class that embeds the engine.
 // Arguments: HTTP-PORT TRANSPORT-PORT DIRECTORY [SETTING=VALUE ...]
-import org.codelibs.opensearch.runner.OpenSearchRunner;
-
 public class Node {
     static int port;
 
     // The runner looks for ports of its own; this one is given.
-    static class Runner extends OpenSearchRunner {
+    static class Runner extends RUNNER {
         @Override
         protected int getAvailableHttpPort(int n) {
             return port;

@@ -1,12 +1,13 @@
 # make run      the main job on embedded defaults: needs Go and make, nothing else
 # make test     every test, on real servers, which it fetches and starts
+# make test-engines ENGINES=elasticsearch-9,opensearch-1   on other search engines; default: on all seven
 GO ?= go
 BIN := bin/sluice
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-faults test-short test-mutations bench lint demo clean
+.PHONY: build run test test-engines test-faults test-short test-mutations bench lint demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -24,6 +25,11 @@ test:
 # The long suites: kills, faults, restarts, memory.
 test-faults:
 	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) test -count=1 -v -timeout 60m ./test
+
+# Every test that speaks to a search engine, on one engine after the other.
+ENGINES ?= all
+test-engines:
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) -engines $(ENGINES) $(GO) test -count=1 -timeout 20m ./internal/search ./sources/search ./sinks/search ./test
 
 test-short:
 	$(GO) test -short ./...

@@ -21,6 +21,9 @@ type cluster struct{ url string }
 
 func openSearch(t *testing.T) cluster { return cluster{servers.OpenSearch(t)} }
 
+// anyEngine is the search engine that the tests are run against.
+func anyEngine(t *testing.T) cluster { return cluster{servers.Search(t).URL} }
+
 // call makes a request and returns the body of its answer, which must be 2xx.
 func (c cluster) call(t *testing.T, method, path, body string) []byte {
 	t.Helper()

@@ -16,7 +16,7 @@ import (
 
 // TestRealDocumentsComeBackByteForByte: objects go into indices and out again.
 func TestRealDocumentsComeBackByteForByte(t *testing.T) {
-	c, b := openSearch(t), newBucket(t)
+	c, b := anyEngine(t), newBucket(t)
 	want := map[string]documents{}
 	for name, n := range map[string]int{"access-log": 9999, "nginx-status": 500} {
 		lines := realLines(t, name+".ndjson.gz")
@@ -77,7 +77,7 @@ var odd = []string{
 }
 
 func TestOddDocumentsKeepTheirBytes(t *testing.T) {
-	c, b := openSearch(t), newBucket(t)
+	c, b := anyEngine(t), newBucket(t)
 	from, to := unique(t)+"-from", unique(t)+"-to"
 	c.index(t, from, 2, `{"enabled":false}`)
 	c.index(t, to, 3, `{"enabled":false}`)
@@ -112,7 +112,7 @@ func TestOddDocumentsKeepTheirBytes(t *testing.T) {
 
 // TestAPatternOfIndicesIsDumpedAndLoadedBackByItsNames uses the _index of each record.
 func TestAPatternOfIndicesIsDumpedAndLoadedBackByItsNames(t *testing.T) {
-	c, b := openSearch(t), newBucket(t)
+	c, b := anyEngine(t), newBucket(t)
 	base := unique(t)
 	want := map[string]documents{}
 	for i := range 3 {

@@ -18,7 +18,7 @@ func TestACrashAnywhereChangesNoObject(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, "", 1, "")
 	i.fill(t, 2500, 1000)
-	for _, read := range []string{"pit", "scroll"} {
+	for _, read := range ways(t) {
 		c := config(i.url, i)
 		c.Read = read
 		want := newJob(c)
@@ -83,7 +83,7 @@ func TestTheContextIsInTheStoreBeforeItsFirstPage(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, "", 1, "")
 	i.fill(t, 1200, 1000)
-	for _, read := range []string{"pit", "scroll"} {
+	for _, read := range ways(t) {
 		c := config(i.url, i)
 		c.Read = read
 		j := newJob(c)

@@ -111,7 +111,10 @@ func (e *elastic) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestElasticsearchIsReadInItsOwnWay(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 2, "")
+	i := newPITIndex(t, 2, "")
+	if i.engine.Elasticsearch() {
+		t.Skipf("it needs an OpenSearch: %s is Elasticsearch without disguise", i.engine)
+	}
 	i.fill(t, 500, 300)
 	for name, c := range map[string]struct {
 		says   string
@@ -144,10 +147,10 @@ func TestElasticsearchIsReadInItsOwnWay(t *testing.T) {
 
 func TestWithoutPermissionForPointsInTimeScrollsAreUsed(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 1, "")
+	i := newPITIndex(t, 1, "")
 	i.fill(t, 50, 300)
 	p := faultproxy.New(t, i.url)
-	p.Add(&faultproxy.Rule{Path: "point_in_time", Times: -1, Status: 403, Body: `{"error":{"type":"security_exception","reason":"no permissions"},"status":403}`})
+	p.Add(&faultproxy.Rule{Path: i.engine.PointInTime(), Times: -1, Status: 403, Body: `{"error":{"type":"security_exception","reason":"no permissions"},"status":403}`})
 	j := newJob(config(p.URL, i))
 	j.complete(t)
 	j.wants(t, i)
@@ -158,10 +161,10 @@ func TestWithoutPermissionForPointsInTimeScrollsAreUsed(t *testing.T) {
 
 func TestAPlanIsMadeWhileAShardIsBusy(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 2, "")
+	i := newPITIndex(t, 2, "")
 	i.fill(t, 50, 300)
 	p := faultproxy.New(t, i.url)
-	p.Add(&faultproxy.Rule{Path: "point_in_time", Status: 503})               // the trial
+	p.Add(&faultproxy.Rule{Path: i.engine.PointInTime(), Status: 503})        // the trial
 	p.Add(&faultproxy.Rule{Path: i.name + "/_search", Times: 2, Status: 503}) // the counts
 	j := newJob(config(p.URL, i))
 	j.complete(t)

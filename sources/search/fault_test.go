@@ -3,6 +3,7 @@ package search_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -60,7 +61,7 @@ func faults() []fault {
 
 func TestAPageThatFailsIsAskedForAgain(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 1, "")
+	i := newPITIndex(t, 1, "")
 	i.fill(t, 1500, 1000)
 	for _, f := range faults() {
 		t.Run(f.name, func(t *testing.T) {
@@ -86,7 +87,7 @@ func TestAPageThatFailsIsAskedForAgain(t *testing.T) {
 
 func TestAPageThatGoesOnFailingEndsTheLaneAndTheNextRunGoesOn(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 1, "")
+	i := newPITIndex(t, 1, "")
 	i.fill(t, 3000, 1000)
 	for _, f := range faults() {
 		t.Run(f.name, func(t *testing.T) {
@@ -105,7 +106,7 @@ func TestAPageThatGoesOnFailingEndsTheLaneAndTheNextRunGoesOn(t *testing.T) {
 			p.Clear()
 			j.complete(t)
 			j.wants(t, i)
-			if n := len(p.Requests("POST", i.name+"/_search/point_in_time")); n != 0 {
+			if n := len(p.Requests("POST", i.name+i.engine.PointInTime())); n != 0 {
 				t.Errorf("got %d points in time opened by the second run, want it to go on in the first", n)
 			}
 		})
@@ -114,7 +115,7 @@ func TestAPageThatGoesOnFailingEndsTheLaneAndTheNextRunGoesOn(t *testing.T) {
 
 func TestAPageCutAnywhereGivesEachRecordOnce(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 1, "")
+	i := newPITIndex(t, 1, "")
 	i.fill(t, 40, 60)
 	p := faultproxy.New(t, i.url)
 	c := config(p.URL, i)
@@ -129,7 +130,7 @@ func TestAPageCutAnywhereGivesEachRecordOnce(t *testing.T) {
 
 func TestAPageCutInALongHitGivesEachRecordOnce(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 1, `,"mappings":{"enabled":false}`)
+	i := newPITIndex(t, 1, `,"mappings":{"enabled":false}`)
 	i.fill(t, 6, 900_000)
 	p := faultproxy.New(t, i.url)
 	for _, at := range []int64{100, 300_000, 600_000, 1_000_000, 2_600_000} {
@@ -183,14 +184,14 @@ func TestAScrollThatDoesNotOpenIsOpenedAgain(t *testing.T) {
 
 func TestAnExpiredPointInTimeIsReadAgainFromTheBeginning(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 1, "")
+	i := newPITIndex(t, 1, "")
 	i.fill(t, 4000, 1000)
 	p := faultproxy.New(t, i.url)
-	hit := p.Add(&faultproxy.Rule{Match: isPage, Skip: 4, Do: func() {
-		i.call(t, "POST", "/_delete_by_query?refresh=true", `{"query":{"range":{"n":{"gte":3900}}}}`)
-		closeContexts(t, i)
-	}})
 	j := newJob(config(p.URL, i))
+	hit := p.Add(&faultproxy.Rule{Match: isPage, Skip: 4, Do: func() {
+		i.remove(t, 3900, 4000)
+		j.closeContext(t, i)
+	}})
 	j.complete(t)
 	for id, source := range i.docs {
 		if n := strings.SplitN(source, ",", 2)[0]; len(n) == len(`{"n":3900`) && n >= `{"n":3900` {
@@ -206,33 +207,36 @@ func TestAnExpiredPointInTimeIsReadAgainFromTheBeginning(t *testing.T) {
 	}
 }
 
-// closeContexts closes all points in time of an index.
-func closeContexts(t *testing.T, i *index) {
+// closeContext closes the point in time of the one lane of an index.
+func (j *job) closeContext(t *testing.T, i *index) {
 	t.Helper()
-	// Only those of this index: others use the cluster too.
-	all := &index{url: i.url, name: "_search"}
-	var ids []string
-	for part := range strings.SplitSeq(string(all.call(t, "GET", "/point_in_time/_all", "")), `"pit_id":"`) {
-		if id, _, ok := strings.Cut(part, `"`); ok && holds(id, i.name) {
-			ids = append(ids, `"`+id+`"`)
-		}
-	}
-	if len(ids) == 0 {
-		t.Error("there is no point in time to close")
+	row, err := j.store.Get("source.contexts", i.name+"-0")
+	if err != nil || row == nil {
+		t.Errorf("there is no point in time to close: %v", err)
 		return
 	}
-	all.call(t, "DELETE", "/point_in_time", `{"pit_id":[`+strings.Join(ids, ",")+`]}`)
+	var known struct{ Way, Context string }
+	if err := json.Unmarshal(row, &known); err != nil {
+		t.Error(err)
+	}
+	body := map[string]any{"pit_id": []string{known.Context}}
+	if i.engine.Elasticsearch() {
+		body = map[string]any{"id": known.Context}
+	}
+	text, _ := json.Marshal(body)
+	all := &index{url: i.url, name: known.Way}
+	all.call(t, "DELETE", "", string(text))
 }
 
 func TestAPointInTimeThatExpiredBetweenRunsStartsOver(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 1, "")
+	i := newPITIndex(t, 1, "")
 	i.fill(t, 5000, 1000)
 	for name, sent := range map[string]int{"something saved": 2, "nothing saved": 0} {
 		t.Run(name, func(t *testing.T) {
 			j := newJob(config(i.url, i))
 			j.stopAfter(t, sent)
-			closeContexts(t, i)
+			j.closeContext(t, i)
 			j.complete(t)
 			j.wants(t, i)
 			if s, _ := j.last.Status(); s.Lanes[0].State.Start != 1 {
@@ -293,7 +297,7 @@ func (s stopping) Run(ctx context.Context, in <-chan *pipeline.Item, out chan<- 
 
 func TestAStoppedRunGoesOnInTheSameSnapshot(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 1, "")
+	i := newPITIndex(t, 1, "")
 	i.fill(t, 5000, 1000)
 	want := newJob(config(i.url, i))
 	want.complete(t)
@@ -316,7 +320,7 @@ func TestAStoppedRunGoesOnInTheSameSnapshot(t *testing.T) {
 
 func TestAnIndexThatWasRecreatedIsAnError(t *testing.T) {
 	t.Parallel()
-	for _, read := range []string{"pit", "scroll"} {
+	for _, read := range ways(t) {
 		i := newIndex(t, "", 1, "")
 		i.fill(t, 3000, 1000)
 		c := config(i.url, i)
@@ -334,7 +338,7 @@ func TestASnapshotThatGivesLessThanItHoldsIsAnErrorAndIsReadAgain(t *testing.T) 
 	t.Parallel()
 	i := newIndex(t, "", 1, "")
 	i.fill(t, 1500, 1000)
-	for _, read := range []string{"pit", "scroll"} {
+	for _, read := range ways(t) {
 		p := faultproxy.New(t, i.url)
 		c := config(p.URL, i)
 		c.Read = read
@@ -362,7 +366,7 @@ func TestASnapshotThatGivesLessThanItHoldsIsAnErrorAndIsReadAgain(t *testing.T) 
 
 func TestAPointInTimeIsKeptWhileTheSinkIsSlow(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 1, "")
+	i := newPITIndex(t, 1, "")
 	i.fill(t, 6000, 1000)
 	p := faultproxy.New(t, i.url)
 	c := config(p.URL, i)
@@ -411,7 +415,7 @@ func TestALongRecordIsADeadLetterOrAnErrorThatNamesIt(t *testing.T) {
 	i.call(t, "PUT", "/_doc/last", `{"n":1}`)
 	i.call(t, "POST", "/_refresh", "")
 	i.docs["last/"] = `{"n":1}`
-	for _, read := range []string{"pit", "scroll"} {
+	for _, read := range ways(t) {
 		c := config(i.url, i)
 		c.Read = read
 		j := newJob(c)
@@ -431,7 +435,7 @@ func TestALongRecordIsADeadLetterOrAnErrorThatNamesIt(t *testing.T) {
 
 func TestALaneThatStartsOverForEverIsAnError(t *testing.T) {
 	t.Parallel()
-	i := newIndex(t, "", 1, "")
+	i := newPITIndex(t, 1, "")
 	i.fill(t, 20, 1000)
 	p := faultproxy.New(t, i.url)
 	p.Add(&faultproxy.Rule{Match: isPage, Times: -1, Status: 404, Body: `{"error":{"root_cause":[{"type":"search_context_missing_exception","reason":"no"}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":404}`,

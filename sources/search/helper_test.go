@@ -3,7 +3,6 @@ package search_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -40,6 +39,7 @@ func (c closing) Run() int {
 
 // index is an index of a test on a real cluster.
 type index struct {
+	engine    servers.Engine
 	url, name string
 	docs      map[string]string // id and routing to source
 }
@@ -47,10 +47,31 @@ type index struct {
 // newIndex makes an index that goes with the test.
 func newIndex(t *testing.T, suffix string, shards int, settings string) *index {
 	t.Helper()
-	i := &index{url: servers.OpenSearch(t), name: fmt.Sprintf("source-search-%08x%s", rand.Uint32(), suffix), docs: map[string]string{}}
+	c := servers.Search(t)
+	i := &index{engine: c.Engine, url: c.URL, name: fmt.Sprintf("source-search-%08x%s", rand.Uint32(), suffix), docs: map[string]string{}}
 	i.create(t, shards, settings)
 	t.Cleanup(func() { i.call(t, "DELETE", "?ignore_unavailable=true", "") })
 	return i
+}
+
+// newPITIndex is newIndex for a test of points in time, which some engines do
+// not have.
+func newPITIndex(t *testing.T, shards int, settings string) *index {
+	t.Helper()
+	i := newIndex(t, "", shards, settings)
+	if i.engine.PointInTime() == "" {
+		t.Skipf("%s has no points in time", i.engine)
+	}
+	return i
+}
+
+// ways is how the engine can be read.
+func ways(t *testing.T) []string {
+	t.Helper()
+	if servers.Search(t).PointInTime() == "" {
+		return []string{"scroll"}
+	}
+	return []string{"pit", "scroll"}
 }
 
 func (i *index) create(t *testing.T, shards int, more string) {
@@ -92,6 +113,17 @@ func (i *index) fill(t *testing.T, n, size int) {
 			b.Reset()
 		}
 	}
+	i.call(t, "POST", "/_refresh", "")
+}
+
+// remove deletes the documents whose ids are numbers from one up to another.
+func (i *index) remove(t *testing.T, from, to int) {
+	t.Helper()
+	var b strings.Builder
+	for id := from; id < to; id++ {
+		fmt.Fprintf(&b, "{\"delete\":{\"_id\":\"%d\"}}\n", id)
+	}
+	i.bulk(t, b.String())
 	i.call(t, "POST", "/_refresh", "")
 }
 
@@ -225,9 +257,3 @@ func (j *job) wants(t *testing.T, indices ...*index) {
 }
 
 func escape(s string) string { return url.PathEscape(s) }
-
-// holds says whether the name of a point in time contains that of its index.
-func holds(id, name string) bool {
-	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(id, "="))
-	return err == nil && bytes.Contains(b, []byte(name))
-}

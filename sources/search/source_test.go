@@ -14,7 +14,7 @@ import (
 )
 
 func TestSourceKeepsTheContractsOfSources(t *testing.T) {
-	i := newIndex(t, "", 2, "")
+	i := newPITIndex(t, 2, "") // a scroll cannot be gone on with
 	i.fill(t, 6000, 900)
 	pipelinetest.TestSource(t, pipelinetest.SourceCase{Positions: 2, Open: func(t *testing.T) pipeline.Source {
 		s, err := config(i.url, i).Build(newJob(nil).env)
@@ -30,7 +30,7 @@ func TestEveryShardOfEveryIndexIsRead(t *testing.T) {
 	a, b, empty := newIndex(t, "-a", 3, ""), newIndex(t, "-b", 1, ""), newIndex(t, "-c", 2, "")
 	a.fill(t, 2500, 300)
 	b.fill(t, 700, 4000)
-	for _, read := range []string{"auto", "pit", "scroll"} {
+	for _, read := range append(ways(t), "auto") {
 		t.Run(read, func(t *testing.T) {
 			c := config(a.url, a, b, empty)
 			c.Read = read
@@ -73,6 +73,9 @@ func contexts(t *testing.T, i *index) (n int) {
 		t.Fatal(err)
 	}
 	s := reply.Indices[i.name].Primaries.Search
+	if i.engine.Elasticsearch() {
+		return s.OpenContexts
+	}
 	return s.ScrollCurrent + s.PIT
 }
 
@@ -104,7 +107,7 @@ func TestAQueryChoosesDocuments(t *testing.T) {
 			delete(i.docs, id)
 		}
 	}
-	for _, read := range []string{"pit", "scroll"} {
+	for _, read := range ways(t) {
 		c := config(i.url, i)
 		c.Query, c.Read = `{ "range": {"n": {"lt": 40}} }`, read
 		j := newJob(c)
@@ -150,7 +153,7 @@ func TestDocumentsKeepTheirBytes(t *testing.T) {
 	for key, source := range i.docs {
 		i.docs[key] = strings.TrimSpace(source)
 	}
-	for _, read := range []string{"pit", "scroll"} {
+	for _, read := range ways(t) {
 		c := config(i.url, i)
 		c.Read = read
 		j := newJob(c)
@@ -161,12 +164,12 @@ func TestDocumentsKeepTheirBytes(t *testing.T) {
 
 func TestTheSnapshotDoesNotChangeWhileItIsRead(t *testing.T) {
 	t.Parallel()
-	for _, read := range []string{"pit", "scroll"} {
+	for _, read := range ways(t) {
 		i := newIndex(t, "", 1, "")
 		i.fill(t, 4000, 1000)
 		p := faultproxy.New(t, i.url)
 		changed := p.Add(&faultproxy.Rule{Path: "/_search", Match: isPage, Skip: 2, Do: func() {
-			i.call(t, "POST", "/_delete_by_query?refresh=true", `{"query":{"range":{"n":{"gte":3000}}}}`)
+			i.remove(t, 3000, 4000)
 			i.call(t, "PUT", "/_doc/1?refresh=true", `{"n":-1}`)
 			i.call(t, "PUT", "/_doc/new?refresh=true", `{"n":5}`)
 			i.call(t, "POST", "/_forcemerge?max_num_segments=1", "")
@@ -220,7 +223,8 @@ func TestCheckSaysWhatWouldBeRead(t *testing.T) {
 		Check(context.Context) ([]string, error)
 	}).Check(t.Context())
 	text := strings.Join(got, "\n")
-	for _, want := range []string{"OpenSearch 3.", i.url, "indices: 1, shards: 2, documents: 12; they are read by points in time", "index " + i.name + ": shards: 2, documents: 12"} {
+	by := map[string]string{"pit": "points in time", "scroll": "scrolls"}[ways(t)[0]]
+	for _, want := range []string{i.engine.String(), i.url, "indices: 1, shards: 2, documents: 12; they are read by " + by, "index " + i.name + ": shards: 2, documents: 12"} {
 		if err != nil || !strings.Contains(text, want) {
 			t.Errorf("got %q, %v, want it to say %q", text, err, want)
 		}

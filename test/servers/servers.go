@@ -1,8 +1,9 @@
 // Package servers gives tests the real servers that they need.
 //
-// `make test` starts them once and says in the environment where they are;
-// `make test-engines` does so for one search engine after the other. A test whose server is not there is skipped with a reason; where
-// SLUICE_REQUIRE_SERVERS is set, as under CI, it fails instead.
+// `make test` starts them once and says in the environment where they are, and
+// `make test-engines` one search engine after the other. A test whose server is
+// not there is skipped with a reason; where SLUICE_REQUIRE_SERVERS is set, as
+// under CI, it fails instead.
 package servers
 
 import (

@@ -118,7 +118,7 @@ func has(e cluster.Engine) bool {
 	if e.Distribution == "opensearch" {
 		return e.AtLeast(2, 4)
 	}
-	return e.AtLeast(7, 10) && e.Flavor != "oss"
+	return e.AtLeast(7, 11) || e.AtLeast(7, 10) && e.Flavor != "oss"
 }
 
 // lanes makes a lane of each shard.

@@ -146,6 +146,9 @@ func TestAScrollPageThatFailsEndsTheLaneAndIsNeverAskedForAgain(t *testing.T) {
 	i := newIndex(t, "", 1, "")
 	i.fill(t, 1500, 1000)
 	for _, f := range faults() {
+		if f.name == "terminated early" {
+			continue // see TestAScrollPageThatEndsEarlyMustBeFull
+		}
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			p := faultproxy.New(t, i.url)
@@ -163,6 +166,34 @@ func TestAScrollPageThatFailsEndsTheLaneAndIsNeverAskedForAgain(t *testing.T) {
 			j.complete(t)
 			j.wants(t, i)
 		})
+	}
+}
+
+func TestAScrollPageThatEndsEarlyMustBeFull(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 1500, 1000)
+	p := faultproxy.New(t, i.url)
+	c := config(p.URL, i)
+	c.Read, c.Page = "scroll", 200_000
+	early := &faultproxy.Rule{Path: "/_search/scroll", Method: "POST", Times: 3, Edit: func(r *http.Response) {
+		b, _ := io.ReadAll(r.Body)
+		b = bytes.Replace(b, []byte(`,"terminated_early":false`), nil, 1)
+		r.Body = io.NopCloser(bytes.NewReader(b))
+		replace(`"timed_out":false`, `"timed_out":false,"terminated_early":true`)(r)
+	}}
+	p.Add(early)
+	j := newJob(c)
+	j.complete(t)
+	j.wants(t, i)
+	if early.Hits() != 3 {
+		t.Errorf("got %d full pages that ended early, want 3", early.Hits())
+	}
+	p.Clear()
+	p.Add(&faultproxy.Rule{Path: early.Path, Method: "POST", Times: -1, Edit: early.Edit})
+	newJob(c).failing(t, i.name, "shard 0", "after record 1500 of 1500", "terminated_early")
+	if n := len(p.Requests("POST", early.Path)); n < 4 {
+		t.Errorf("got %d pages, want the last one to be refused, which is short", n)
 	}
 }
 
@@ -349,6 +380,7 @@ func TestASnapshotThatGivesLessThanItHoldsIsAnErrorAndIsReadAgain(t *testing.T) 
 		// The third page is empty and clean, but the shard had more to give.
 		p.Add(&faultproxy.Rule{Method: "POST", Path: path, Match: isPage, Skip: 2, Edit: func(r *http.Response) {
 			b, _ := io.ReadAll(r.Body)
+			b = bytes.Replace(b, []byte(`"terminated_early":true,`), nil, 1)
 			at := bytes.Index(b, []byte(`"hits":[`)) + len(`"hits":[`)
 			b = append(b[:at:at], "]}}"...)
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))

@@ -129,7 +129,9 @@ func (l *lane) readAll(ctx context.Context) error {
 			return l.finish(ctx)
 		}
 		if err == nil {
-			l.pages.adapt(hits, l.split.bytes)
+			if l.context.Way != scroll { // its pages keep their size
+				l.pages.adapt(hits, l.split.bytes)
+			}
 			tries.Reset()
 			continue
 		}

@@ -24,6 +24,10 @@ func (l *lane) page(ctx context.Context) (hits int, err error) {
 	l.split.reset(resp.Body, func(h *hit, raw, part []byte) error { return l.part(ctx, h, raw, part) })
 	defer l.unmark()
 	h, err := l.split.head()
+	// OpenSearch 1 and Elasticsearch 7 end every page of a scroll early that is
+	// full and not the last one.
+	early := h.TerminatedEarly && l.context.Way == scroll && l.context.Context != ""
+	h.TerminatedEarly = h.TerminatedEarly && !early
 	if err == nil {
 		err = h.check()
 	}
@@ -37,6 +41,9 @@ func (l *lane) page(ctx context.Context) (hits int, err error) {
 		}
 		hits++
 		err = l.take(ctx)
+	}
+	if err == nil && early && hits < l.pages.hits {
+		err = errEarly
 	}
 	return hits, err
 }

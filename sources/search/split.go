@@ -163,6 +163,9 @@ type head struct {
 	} `json:"-"`
 }
 
+// errEarly is a reply that lacks hits.
+var errEarly = cluster.Again("timed out", errors.New("terminated_early: the reply is not complete"))
+
 // check says whether the one shard that was asked has given all it has.
 func (h *head) check() error {
 	switch s := h.Shards; {
@@ -171,7 +174,7 @@ func (h *head) check() error {
 	case *h.TimedOut:
 		return cluster.Again("timed out", errors.New("timed_out: the reply is not complete"))
 	case h.TerminatedEarly:
-		return cluster.Again("timed out", errors.New("terminated_early: the reply is not complete"))
+		return errEarly
 	case s.Failed > 0:
 		why := ""
 		if len(s.Failures) > 0 {

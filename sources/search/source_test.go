@@ -1,7 +1,6 @@
 package search_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 
 	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
+	"sluice/sources/search"
 	"sluice/test/faultproxy"
 )
 
@@ -199,34 +199,57 @@ func TestAnIndexWithoutSourcesIsAnErrorAndOneWithPartsOfThemAWarning(t *testing.
 	newJob(config(none.url, none)).failing(t, none.name, "keeps no _source", "exclude")
 
 	parts := newIndex(t, "", 1, `,"mappings":{"_source":{"excludes":["secret"]}}`)
-	s, err := config(parts.url, parts).Build(newJob(nil).env)
+	if got := parts.check(t); !strings.Contains(got, "index "+parts.name+": its mapping keeps only parts") {
+		t.Errorf("got %q, want a warning", got)
+	}
+}
+
+func TestSourcesInAnotherFormAreAnnounced(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	settings := map[string][]string{
+		"elasticsearch-8": {`"mapping.source.mode":"synthetic"`, `"mode":"logsdb"`},
+		"elasticsearch-9": {`"mapping.source.mode":"synthetic"`, `"mode":"logsdb"`},
+		"opensearch-3":    {`"derived_source.enabled":true`},
+	}[i.engine.Name]
+	if settings == nil {
+		t.Skipf("%s keeps each _source as it is", i.engine)
+	}
+	if got := i.check(t); strings.Contains(got, "another form") {
+		t.Errorf("got %q, want no warning about an index without such settings", got)
+	}
+	for _, s := range settings {
+		i.call(t, "DELETE", "", "")
+		i.call(t, "PUT", "", `{"settings":{"index":{`+s+`}}}`)
+		if got := i.check(t); !strings.Contains(got, "index "+i.name+": _source is ") || !strings.Contains(got, "another form") {
+			t.Errorf("%s: got %q, want a warning", s, got)
+		}
+	}
+}
+
+// check is what the source says of the index, as text.
+func (i *index) check(t *testing.T) string {
+	t.Helper()
+	s, err := config(i.url, i).Build(newJob(nil).env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.(interface {
-		Check(context.Context) ([]string, error)
-	}).Check(t.Context())
-	if err != nil || !strings.Contains(strings.Join(got, "\n"), "keeps only parts") {
-		t.Errorf("got %q, %v, want a warning", got, err)
+	list, err := s.(*search.Source).Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
+	return strings.Join(list, "\n")
 }
 
 func TestCheckSaysWhatWouldBeRead(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, "", 2, "")
 	i.fill(t, 12, 100)
-	s, err := config(i.url, i).Build(newJob(nil).env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.(interface {
-		Check(context.Context) ([]string, error)
-	}).Check(t.Context())
-	text := strings.Join(got, "\n")
+	text := i.check(t)
 	by := map[string]string{"pit": "points in time", "scroll": "scrolls"}[ways(t)[0]]
 	for _, want := range []string{i.engine.String(), i.url, "indices: 1, shards: 2, documents: 12; they are read by " + by, "index " + i.name + ": shards: 2, documents: 12"} {
-		if err != nil || !strings.Contains(text, want) {
-			t.Errorf("got %q, %v, want it to say %q", text, err, want)
+		if !strings.Contains(text, want) {
+			t.Errorf("got %q, want it to say %q", text, want)
 		}
 	}
 }

@@ -34,6 +34,7 @@ func (a answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestTheEngineIsRecognized(t *testing.T) {
 	const nodes = `{"nodes":{"x":{"version":"2.19.0","build_flavor":"default"}}}`
+	const disguise = `{"version":{"number":"7.10.2"},"tagline":"The OpenSearch Project: https://opensearch.org/"}`
 	for name, c := range map[string]struct {
 		answers answers
 		want    search.Engine
@@ -42,7 +43,9 @@ func TestTheEngineIsRecognized(t *testing.T) {
 		"opensearch":     {answers{"/": {200, "", `{"version":{"number":"3.8.0","distribution":"opensearch"}}`}}, search.Engine{Distribution: "opensearch", Version: "3.8.0"}, "OpenSearch 3.8.0"},
 		"elasticsearch":  {answers{"/": {200, "X-Elastic-Product: Elasticsearch", `{"version":{"number":"9.2.4","build_flavor":"default"}}`}}, search.Engine{Distribution: "elasticsearch", Version: "9.2.4", Flavor: "default"}, "Elasticsearch 9.2.4"},
 		"oss":            {answers{"/": {200, "", `{"version":{"number":"7.10.2","build_flavor":"oss"}}`}}, search.Engine{Distribution: "elasticsearch", Version: "7.10.2", Flavor: "oss"}, "Elasticsearch 7.10.2 (oss)"},
-		"in disguise":    {answers{"/": {200, "X-OpenSearch-Version: OpenSearch/1.3.0 (opensearch)", `{"version":{"number":"7.10.2"}}`}}, search.Engine{Distribution: "opensearch", Version: "7.10.2"}, "OpenSearch 7.10.2"},
+		"in disguise":    {answers{"/": {200, "X-OpenSearch-Version: OpenSearch/1.3.0 (opensearch)", disguise}}, search.Engine{Distribution: "opensearch", Version: "1.3.0"}, "OpenSearch 1.3.0"},
+		"in disguise 2":  {answers{"/": {200, "", disguise}, "/_nodes/_local": {200, "", nodes}}, search.Engine{Distribution: "opensearch", Version: "2.19.0", Flavor: "default"}, "OpenSearch 2.19.0"},
+		"in disguise 3":  {answers{"/": {200, "", disguise}, "/_nodes/_local": {403, "", ""}}, search.Engine{Distribution: "opensearch"}, "OpenSearch"},
 		"root forbidden": {answers{"/": {403, "", ""}, "/_nodes/_local": {200, "X-OpenSearch-Version: OpenSearch/2.19.0 (opensearch)", nodes}}, search.Engine{Distribution: "opensearch", Version: "2.19.0", Flavor: "default"}, "OpenSearch 2.19.0"},
 		"root missing":   {answers{"/_nodes/_local": {200, "X-Elastic-Product: Elasticsearch", strings.Replace(nodes, "2.19.0", "8.19.1", 1)}}, search.Engine{Distribution: "elasticsearch", Version: "8.19.1", Flavor: "default"}, "Elasticsearch 8.19.1"},
 		"root 405":       {answers{"/": {405, "", ""}, "/_nodes/_local": {200, "", nodes}}, search.Engine{Version: "2.19.0", Flavor: "default"}, "unknown engine 2.19.0"},

@@ -1,12 +1,14 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // Engine is what a cluster says it is. Clusters lie about it, and proxies hide
@@ -38,32 +40,37 @@ func (e Engine) AtLeast(major, minor int) bool {
 	return a > major || a == major && b >= minor
 }
 
-// Engine asks the cluster what it is. Where GET / is hidden, it asks the node
-// that answers, and looks at the headers of the answer.
+// Engine asks the cluster what it is. Where GET / is hidden, or gives the version
+// of another engine for the sake of old clients, it asks the node that answers,
+// and looks at the headers of the answer.
 func (c *Client) Engine(ctx context.Context) (e Engine, err error) {
 	err = c.Retry(ctx, func() error {
 		e, err = c.root(ctx)
 		return err
 	})
-	if err == nil && e != (Engine{}) {
+	if err == nil && e.Version != "" {
 		return e, nil
 	}
 	if a := AsError(err); err != nil && (a == nil || a.Status != http.StatusNotFound && a.Status != http.StatusMethodNotAllowed && a.Status != http.StatusForbidden) {
 		return e, err
 	}
+	said := e.Distribution
 	err = c.Retry(ctx, func() error {
 		e, err = c.local(ctx)
 		return err
 	})
+	e.Distribution = cmp.Or(said, e.Distribution)
 	if a := AsError(err); a != nil && a.Status < 500 && a.Status != http.StatusUnauthorized {
 		return e, nil // it does not say
 	}
 	return e, err
 }
 
-// root reads GET /.
+// root reads GET /. An OpenSearch that calls itself Elasticsearch 7.10.2 shows
+// itself by a header or its tagline; its version is in the header, or "".
 func (c *Client) root(ctx context.Context) (Engine, error) {
 	var reply struct {
+		Tagline string
 		Version struct {
 			Number       string
 			Distribution string
@@ -76,12 +83,13 @@ func (c *Client) root(ctx context.Context) (Engine, error) {
 	}
 	v := reply.Version
 	e := Engine{Distribution: v.Distribution, Version: v.Number, Flavor: v.BuildFlavor}
-	if e.Distribution == "" {
-		e.Distribution = "elasticsearch"
+	if e.Distribution != "" {
+		return e, nil
 	}
-	if d, _ := product(header); d == "opensearch" { // whatever it calls itself for the sake of old clients
-		e.Distribution = d
+	if d, own := product(header); d == "opensearch" || strings.Contains(reply.Tagline, "OpenSearch") {
+		return Engine{Distribution: "opensearch", Version: own}, nil
 	}
+	e.Distribution = "elasticsearch"
 	return e, nil
 }
 

@@ -29,6 +29,7 @@ type found struct {
 	engine   cluster.Engine
 	indices  []cluster.Index
 	way      way
+	why      string // so
 	warnings []string
 }
 
@@ -50,7 +51,7 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 		return nil, err
 	}
 	log := pipeline.Logger(ctx)
-	log.Info("reading indices", "engine", f.engine.String(), "indices", len(f.indices), "by", f.way.name())
+	log.Info("reading indices", "engine", f.engine.String(), "indices", len(f.indices), "by", f.way.name(), "because", f.why)
 	for _, w := range f.warnings {
 		log.Warn("not as it was indexed", "finding", w)
 	}
@@ -73,15 +74,15 @@ func (r *reader) find(ctx context.Context) (*found, error) {
 	if f.warnings, err = r.verbatim(ctx, f.indices); err != nil {
 		return nil, err
 	}
-	f.way, err = r.choose(ctx, f)
+	f.way, f.why, err = r.choose(ctx, f)
 	return f, err
 }
 
-// choose finds out how the indices can be read: by trying, because what
-// clusters say of themselves is not to be relied on.
-func (r *reader) choose(ctx context.Context, f *found) (way, error) {
+// choose finds out how the indices can be read, and why so: by trying, because
+// what clusters say of themselves is not to be relied on.
+func (r *reader) choose(ctx context.Context, f *found) (_ way, why string, _ error) {
 	if r.config.Read == "scroll" {
-		return scroll, nil
+		return scroll, "read: scroll", nil
 	}
 	ways := []way{pit, elasticPIT}
 	if f.engine.Distribution == "elasticsearch" {
@@ -93,24 +94,25 @@ func (r *reader) choose(ctx context.Context, f *found) (way, error) {
 		err := r.client.CallOnce(ctx, r.opening(w, spec{Index: f.indices[0].Name}), &reply)
 		if err == nil {
 			r.end(ctx, saved{Way: w, Context: reply.id()})
-			return w, nil
+			return w, "one could be opened", nil
 		}
 		a := cluster.AsError(err)
 		if _, again := cluster.Retryable(err); i == 0 && (again || a == nil || a.Status >= http.StatusInternalServerError) && has(f.engine) {
-			return w, nil // it is busy now; the lanes have more patience
+			return w, "this engine has them, though it is busy now", nil // the lanes have more patience
 		}
 		if a == nil || a.Status == http.StatusUnauthorized {
-			return "", err
+			return "", "", err
 		}
 		errs = append(errs, err)
 	}
 	if r.config.Read == "pit" {
-		return "", fmt.Errorf("read: pit: the engine opens no point in time; use read: auto or scroll: %w", errors.Join(errs...))
+		return "", "", fmt.Errorf("read: pit: the engine opens no point in time; use read: auto or scroll: %w", errors.Join(errs...))
 	}
 	if a := cluster.AsError(errs[0]); a.Status == http.StatusForbidden {
 		pipeline.Logger(ctx).Warn("no permission to open points in time, reading by scrolls", "error", errs[0])
+		return scroll, "no permission to open points in time", nil
 	}
-	return scroll, nil
+	return scroll, "the engine opens no points in time", nil
 }
 
 // has says whether the engine is known to have points in time.

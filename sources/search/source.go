@@ -77,7 +77,7 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	}
 	out := []string{
 		fmt.Sprintf("%s at %s", f.engine, s.config.Endpoint()),
-		fmt.Sprintf("indices: %d, shards: %d, documents: %d; they are read by %s", len(f.indices), len(lanes), records, f.way.name()),
+		fmt.Sprintf("indices: %d, shards: %d, documents: %d; they are read by %s (%s)", len(f.indices), len(lanes), records, f.way.name(), f.why),
 	}
 	for _, i := range f.indices {
 		out = append(out, fmt.Sprintf("index %s: shards: %d, documents: %d", i.Name, i.Shards, of[i.UUID]))

@@ -246,7 +246,7 @@ func TestCheckSaysWhatWouldBeRead(t *testing.T) {
 	i := newIndex(t, "", 2, "")
 	i.fill(t, 12, 100)
 	text := i.check(t)
-	by := map[string]string{"pit": "points in time", "scroll": "scrolls"}[ways(t)[0]]
+	by := map[string]string{"pit": "points in time (one could be opened)", "scroll": "scrolls (the engine opens no points in time)"}[ways(t)[0]]
 	for _, want := range []string{i.engine.String(), i.url, "indices: 1, shards: 2, documents: 12; they are read by " + by, "index " + i.name + ": shards: 2, documents: 12"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("got %q, want it to say %q", text, want)

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"runtime/pprof"
 	"strings"
 
@@ -55,11 +54,11 @@ func inside(ctx context.Context, t task) (err error) {
 			chosen = append(chosen, p)
 		}
 	}
-	fitted, err := config.Fit(file.Memory, chosen...)
+	fitted, err := file.Fit(chosen...)
 	if err != nil {
 		return err
 	}
-	debug.SetMemoryLimit(int64(file.Memory) + 16<<20) // as cmd/sluice does
+	ops.LimitMemory(file.Memory)
 	st, err := state.Open(filepath.Join(file.State, t.Pipeline+".db"))
 	if err != nil {
 		return err

@@ -130,21 +130,12 @@ func memoryLine(f *config.Fitted) string {
 	return fmt.Sprintf("%s of at most %.1f MiB (%s), and %.1f MiB that they share", plural(f.Lanes, "lane"), mib(lane), strings.Join(needs, ", "), mib(shared))
 }
 
-// needed is the memory, in whole MiB, in which all pipelines have the lanes that they want.
-func needed(all []*config.Fitted) (sum unit.Bytes) {
-	for _, f := range all {
-		lane, shared := f.Need()
-		sum += unit.Bytes(f.Config.Lanes)*lane + shared
-	}
-	return (sum + 1<<20 - 1) >> 20 << 20
-}
-
 func mib(n unit.Bytes) float64 { return float64(n) / (1 << 20) }
 
 // warnings are what a user may not expect.
 func warnings(f *config.Fitted, together []*config.Fitted) (all []string) {
 	if f.Lanes < f.Config.Lanes {
-		all = append(all, fmt.Sprintf("%s configured, memory has room for %d; for all of them: memory: %v", plural(f.Config.Lanes, "lane"), f.Lanes, needed(together)))
+		all = append(all, fmt.Sprintf("%s configured, memory has room for %d; for all of them: memory: %v", plural(f.Config.Lanes, "lane"), f.Lanes, config.Wanted(together)))
 	}
 	if f.Config.DeadLetters == nil && f.Config.OnError == "dead_letter" {
 		all = append(all, "on_error: dead_letter, but there are no dead_letters: what cannot be had ends the run")

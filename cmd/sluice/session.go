@@ -48,7 +48,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	if err != nil {
 		return usage(err)
 	}
-	limitMemory(s.file.Memory)
+	ops.LimitMemory(s.file.Memory)
 	if err = s.open(ctx, fitted); err == nil {
 		err = s.move(ctx)
 	}

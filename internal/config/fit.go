@@ -123,6 +123,16 @@ func (f *Fitted) Need() (lane, shared unit.Bytes) {
 	return lane, shared
 }
 
+// Wanted is the memory, in whole MiB, in which pipelines side by side have all
+// the lanes that they want.
+func Wanted(all []*Fitted) (sum unit.Bytes) {
+	for _, f := range all {
+		lane, shared := f.Need()
+		sum += unit.Bytes(f.Config.Lanes)*lane + shared
+	}
+	return roundUp(sum)
+}
+
 func tooSmall(memory, needed unit.Bytes, fitted []*Fitted) error {
 	var parts []string
 	for _, f := range fitted {

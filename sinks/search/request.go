@@ -48,16 +48,19 @@ func requestSize(limit int64) int64 {
 
 // fits reports whether a record may be added. The first always may.
 func (q *request) fits(line []byte, e *envelope, limit int) bool {
-	action := actionRoom + len(e.index) + len(e.id) + len(e.routing)
 	return len(q.recs) == 0 || len(q.recs) < cap(q.recs) &&
-		len(q.body)+action+len(e.source) <= limit &&
+		len(q.body)+e.room() <= limit &&
 		len(q.rest)+len(line)-len(e.source) <= limit/restShare
 }
 
 // room reports whether a record that fits can be added without more memory.
 func (q *request) room(line []byte, e *envelope) bool {
-	action := actionRoom + len(e.index) + len(e.id) + len(e.routing)
-	return len(q.body)+action+len(e.source) <= cap(q.body) && len(q.rest)+len(line)-len(e.source) <= cap(q.rest)
+	return len(q.body)+e.room() <= cap(q.body) && len(q.rest)+len(line)-len(e.source) <= cap(q.rest)
+}
+
+// room is what a record adds to the body, in bytes, at most.
+func (e *envelope) room() int {
+	return actionRoom + len(e.index) + len(e.id) + len(e.routing) + len(e.source)
 }
 
 // actionRoom is what a record adds to the body besides the values in it.

@@ -7,23 +7,6 @@ import (
 	"sluice/pipeline"
 )
 
-// waiting calls f, which waits for memory, and keeps the context alive
-// meanwhile.
-func (l *lane) waiting(ctx context.Context, f func(context.Context) error) error {
-	for {
-		patience, cancel := context.WithTimeout(ctx, l.idle())
-		err := f(patience)
-		cancel()
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		l.keep(ctx)
-	}
-}
-
 // give sends an item. While it waits, it keeps the context alive.
 func (l *lane) give(ctx context.Context, it *pipeline.Item) error {
 	t := l.timer

@@ -92,12 +92,24 @@ func (l *lane) unmark() {
 	l.marked = -1
 }
 
-// reserve makes room for size bytes in the block.
+// reserve makes room for size bytes in the block. While it waits for that, it
+// keeps the context alive.
 func (l *lane) reserve(ctx context.Context, size int) error {
 	if size <= cap(l.block.B()) {
 		return nil
 	}
-	return l.waiting(ctx, func(ctx context.Context) error { return l.block.Reserve(ctx, size) })
+	for {
+		patience, cancel := context.WithTimeout(ctx, l.idle())
+		err := l.block.Reserve(patience, size)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		l.keep(ctx)
+	}
 }
 
 // begin writes the record up to the source.

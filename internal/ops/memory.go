@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	"os"
@@ -17,9 +17,9 @@ const gcRoom = 16 << 20
 // measured, and what the process takes depends less on when that happens.
 const gcPercent = 25
 
-// limitMemory tells the garbage collector how much memory there is, unless
+// LimitMemory tells the garbage collector how much memory there is, unless
 // GOMEMLIMIT or GOGC say so.
-func limitMemory(memory unit.Bytes) {
+func LimitMemory(memory unit.Bytes) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}

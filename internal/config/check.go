@@ -27,6 +27,7 @@ func (d *decoder) check(f *File) {
 	for _, p := range f.Pipelines {
 		p.env = kind.Env{
 			Pipeline: p.Name, MaxRecord: int64(p.MaxRecord), Every: p.Every > 0, Transient: d.Transient,
+			New:     p.Mode == "new",
 			Workers: min(maxWorkers, (d.workers()+p.Lanes-1)/p.Lanes),
 		}
 		d.limits(f, p)
@@ -60,6 +61,13 @@ func (d *decoder) limits(f *File, p *Pipeline) {
 // stages lets the kinds check their options, and compares what each stage
 // gives with what the next one takes.
 func (d *decoder) stages(p *Pipeline) {
+	if v, ok := p.Sink.Options.(kind.Versioned); ok {
+		p.env.Versions = v.Versioned()
+	}
+	if _, ok := p.Source.Options.(kind.News); !ok && p.env.New && p.Source.Kind != "" {
+		at := spot{base: join("pipelines", p.Name)}.in("mode")
+		d.fail(d.places[at.path()], at, "new: a source of kind %s takes everything in each pass; leave mode out", p.Source.Kind)
+	}
 	known := p.Source.Kind != "" && p.Sink.Kind != ""
 	var form kind.Form
 	if p.Source.Kind != "" {

@@ -55,6 +55,7 @@ type Pipeline struct {
 	Sink        Sink          `yaml:"sink" required:"true" doc:"Where items go; its one key names the kind."`
 	DeadLetters *DeadLetters  `yaml:"dead_letters" doc:"Where records go that can never be delivered; without it they end the run."`
 	Lanes       int           `yaml:"lanes" default:"4" min:"1" max:"256" doc:"Parts of a pass that move at the same time, as many of them as fit into memory."`
+	Mode        string        `yaml:"mode" default:"full" enum:"full|new" doc:"Whether each pass takes everything, or what is new since the last complete one."`
 	Every       unit.Duration `yaml:"every" min:"1ms" doc:"Begins a new pass this long after the last one began; without it the pipeline is complete after one."`
 	OnError     string        `yaml:"on_error" default:"stop" enum:"stop|dead_letter" doc:"What becomes of an object that cannot be had: the lane ends with an error, or it is a dead letter."`
 	MaxRecord   unit.Bytes    `yaml:"max_record" default:"8MiB" min:"1MiB" doc:"Longest record, at most a quarter of memory; a longer one is a dead letter."`

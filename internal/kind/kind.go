@@ -36,6 +36,8 @@ type Env struct {
 	Workers   int    // goroutines a CPU-bound stage may use per lane; at least 1
 	MaxRecord int64  // longest record in bytes; a longer one is a dead letter or an error
 	Every     bool   // the pipeline repeats its passes
+	New       bool   // passes take what is new since the last complete one
+	Versions  bool   // the sink orders the writes to one _id by the _version of records
 	Transient bool   // the state lives no longer than the process (copy without --state)
 }
 
@@ -57,6 +59,13 @@ type Source interface {
 	// Build makes the source. It does no input or output.
 	Build(env Env) (pipeline.Source, error)
 }
+
+// News is a Source whose passes can take what is new since the last complete one.
+type News interface{ News() }
+
+// Versioned is a Sink that can say that it orders the writes to one _id by the
+// _version of records.
+type Versioned interface{ Versioned() bool }
 
 // Transform is the options of a kind of transform.
 type Transform interface {

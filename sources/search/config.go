@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,13 +23,15 @@ type Config struct {
 	Index     []string      `yaml:"index" required:"true" doc:"What to read, a name, wildcard, alias or data stream, or a list of them; a wildcard leaves out hidden indices."`
 	Exclude   []string      `yaml:"exclude" doc:"Indices to leave out, names or wildcards."`
 	Query     string        `yaml:"query" doc:"Which documents, as the JSON of a query; default: all."`
-	Read      string        `yaml:"read" default:"auto" enum:"auto|pit|scroll" doc:"By points in time, which survive failures, or by scrolls; auto: by points in time where the engine has them."`
+	Read      string        `yaml:"read" default:"auto" enum:"auto|pit|scroll|sequence" doc:"By points in time, which survive failures, by scrolls, or by sequence numbers; auto: by sequence numbers with mode: new, into a search sink, and where writes are blocked; else by points in time where the engine has them."`
+	Start     string        `yaml:"start" default:"all" enum:"all|now" doc:"With mode: new, what the first pass takes: all documents, or only what changes from then on."`
+	With      []string      `yaml:"with" doc:"What else each record has of its document: version, seq_no or both, as _version and _seq_no."`
 	Page      unit.Bytes    `yaml:"page" default:"8MiB" min:"64KiB" max:"64MiB" doc:"About how much one reply of the cluster holds; it is never held in memory here."`
 	KeepAlive unit.Duration `yaml:"keep_alive" default:"5m" min:"1s" max:"24h" doc:"How long the cluster keeps a point in time or scroll after its last use: at least as long as Sluice may be down, to go on where it was."`
 }
 
 // Problems implements [kind.Source].
-func (c *Config) Problems(kind.Env) []kind.Problem {
+func (c *Config) Problems(env kind.Env) []kind.Problem {
 	list := c.Config.Problems()
 	add := func(option, message string) { list = append(list, kind.Problem{Option: option, Message: message}) }
 	if strings.Trim(strings.Join(c.Index, ","), ", ") == "" {
@@ -38,6 +41,14 @@ func (c *Config) Problems(kind.Env) []kind.Problem {
 		if strings.HasPrefix(i, "-") || strings.Contains(i, ",-") {
 			add("index", fmt.Sprintf("%q: what to leave out belongs into exclude", i))
 		}
+	}
+	for _, w := range c.With {
+		if w != "version" && w != "seq_no" {
+			add("with", fmt.Sprintf("%q is neither version nor seq_no", w))
+		}
+	}
+	if c.Start == "now" && !env.New {
+		add("start", "now is for mode: new, which goes on from there")
 	}
 	if _, err := c.query(); err != nil {
 		add("query", fmt.Sprintf("this is not the JSON of a query: %v; write one as '{\"term\": {\"level\": \"error\"}}'", err))
@@ -61,6 +72,9 @@ func (c *Config) query() (string, error) {
 	err := json.Compact(&b, []byte(c.Query))
 	return b.String(), err
 }
+
+// News implements [kind.News].
+func (c *Config) News() {}
 
 // Gives implements [kind.Source].
 func (c *Config) Gives() kind.Form { return kind.Records }
@@ -87,8 +101,16 @@ func (c *Config) source(env kind.Env) (*Source, error) {
 		return nil, fmt.Errorf("query: %w", err)
 	}
 	sum := sha256.Sum256([]byte(query))
-	return &Source{
+	s := &Source{
 		config: *c, query: query, digest: hex.EncodeToString(sum[:8]), keepAlive: time.Duration(c.KeepAlive),
-		blocks: max(3, env.Workers+2), maxRecord: env.MaxRecord,
-	}, nil
+		blocks: max(3, env.Workers+2), maxRecord: env.MaxRecord, news: env.New, versions: env.Versions,
+		withVersion: slices.Contains(c.With, "version"), withSeqNo: slices.Contains(c.With, "seq_no"),
+	}
+	if s.withVersion {
+		s.extra = `,"version":true`
+	}
+	if s.withSeqNo || s.news && s.versions {
+		s.seqNo = `,"seq_no_primary_term":true`
+	}
+	return s, nil
 }

@@ -23,12 +23,16 @@ const (
 	pit        way = "_search/point_in_time"
 	elasticPIT way = "_pit"
 	scroll     way = "_search/scroll"
+	sequence   way = "_seq_no" // there is no context
 )
 
 // name is for people.
 func (w way) name() string {
-	if w == scroll {
+	switch w {
+	case scroll:
 		return "scrolls"
+	case sequence:
+		return "sequence numbers"
 	}
 	return "points in time"
 }
@@ -46,6 +50,7 @@ type saved struct {
 	Way      way
 	Context  string // its name at the cluster
 	Total    int64  // records in it
+	To       int64  // where an index is followed: the sequence number from which it is read after this
 	Complete bool   // it was read to its end, and gave as many
 	Lost     bool   // it gave another number of records than it holds
 }
@@ -152,7 +157,7 @@ func (r *reader) alive() string {
 // open opens a context for the lane and makes it known. A scroll is opened by
 // its first page.
 func (l *lane) open(ctx context.Context) error {
-	l.context = saved{Pass: l.pass.Number, ID: l.ID, Start: l.Start, Way: l.spec.Way}
+	l.context = saved{Pass: l.pass.Number, ID: l.ID, Start: l.Start, Way: l.spec.Way, To: l.spec.To}
 	if l.spec.Way == scroll {
 		return l.sample(ctx)
 	}
@@ -187,7 +192,7 @@ func (l *lane) tryOpen(ctx context.Context) error {
 func (l *lane) opened(ctx context.Context) error {
 	list, err := l.client.Indices(ctx, []string{l.spec.Index}, nil)
 	if err == nil && (len(list) != 1 || list[0].UUID != l.spec.UUID) {
-		err = fmt.Errorf("the index was deleted and created again since this pass was planned; %s", remedy)
+		err = recreated("another")
 	}
 	if err != nil {
 		l.end(ctx, l.context)

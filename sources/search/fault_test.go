@@ -369,7 +369,7 @@ func TestASnapshotThatGivesLessThanItHoldsIsAnErrorAndIsReadAgain(t *testing.T) 
 	t.Parallel()
 	i := newIndex(t, "", 1, "")
 	i.fill(t, 1500, 1000)
-	for _, read := range ways(t) {
+	for _, read := range snapshots(t) {
 		p := faultproxy.New(t, i.url)
 		c := config(p.URL, i)
 		c.Read = read

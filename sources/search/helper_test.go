@@ -65,14 +65,17 @@ func newPITIndex(t *testing.T, shards int, settings string) *index {
 	return i
 }
 
-// ways is how the engine can be read.
-func ways(t *testing.T) []string {
+// snapshots is the ways in which the engine can be read as it is at a moment.
+func snapshots(t *testing.T) []string {
 	t.Helper()
 	if servers.Search(t).PointInTime() == "" {
 		return []string{"scroll"}
 	}
 	return []string{"pit", "scroll"}
 }
+
+// ways is how the engine can be read.
+func ways(t *testing.T) []string { return append(snapshots(t), "sequence") }
 
 func (i *index) create(t *testing.T, shards int, more string) {
 	t.Helper()
@@ -181,7 +184,7 @@ func (j *job) run(ctx context.Context, t *testing.T, stages ...pipeline.Stage) (
 	}
 	j.last = &pipeline.Pipeline{
 		Name: "p", Source: source, Stages: stages, Sink: &j.sink, Store: &j.store, Lanes: j.lanes, Grace: 2 * time.Second,
-		Log: slog.New(slog.DiscardHandler),
+		New: j.env.New, Log: slog.New(slog.DiscardHandler),
 	}
 	if j.dead != nil {
 		j.last.Dead = j.dead

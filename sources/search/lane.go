@@ -5,38 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	cluster "sluice/internal/search"
 	"sluice/pipeline"
 )
-
-// place is a place in a context.
-type place struct {
-	count int64  // records before it
-	after []byte // the JSON of the last one's sort values; none in a scroll
-}
-
-// position makes a position of the place.
-func (p place) position() pipeline.Position {
-	var room [64]byte
-	return pipeline.Position{Token: string(append(append(strconv.AppendInt(room[:0], p.count, 10), ' '), p.after...))}
-}
-
-// parse reads what position wrote.
-func parse(pos pipeline.Position) (p place, err error) {
-	if pos == (pipeline.Position{}) {
-		return p, nil
-	}
-	count, after, _ := strings.Cut(pos.Token, " ")
-	if p.count, err = strconv.ParseInt(count, 10, 64); err != nil {
-		return p, fmt.Errorf("position %q: %w", pos.Token, err)
-	}
-	p.after = []byte(after)
-	return p, nil
-}
 
 // lane is one shard being read.
 type lane struct {
@@ -56,6 +29,7 @@ type lane struct {
 	marked  int               // where the record begins that is being written; -1: none is
 	from    pipeline.Position // where it begins
 	meta    *pipeline.Meta
+	fields  []byte      // of the record, between _routing and _source
 	timer   *time.Timer // until the context is to be used
 }
 
@@ -69,14 +43,23 @@ func (r *reader) Read(ctx context.Context, pl pipeline.Lane, from pipeline.Posit
 	if err != nil {
 		return err
 	}
-	if r.config.Read == "scroll" {
+	if r.config.Read == "scroll" && s.Way != sequence {
 		s.Way = scroll
 	}
 	l := &lane{
 		reader: r, Lane: pl, spec: s, out: out, split: newSplitter(), pages: newPager(int64(r.config.Page), s.Window),
 		at: at, from: from, marked: -1, quota: pipeline.NewQuota(r.blocks), meta: &pipeline.Meta{Index: s.Index}, timer: time.NewTimer(time.Hour),
 	}
-	if err := l.run(ctx); err != nil {
+	defer func() {
+		if l.block != nil {
+			l.block.Release() // nobody has got it
+		}
+	}()
+	run := l.run
+	if s.Way == sequence {
+		run = l.sequence
+	}
+	if err := run(ctx); err != nil {
 		return fmt.Errorf("index %s, shard %d: %w", s.Index, s.Shard, err)
 	}
 	return nil
@@ -90,9 +73,9 @@ func (l *lane) run(ctx context.Context) error {
 	}
 	l.context, l.asked = c, time.Now()
 	switch {
-	case ok && c.Complete && l.at.count == c.Total:
+	case l.at.bySeq, ok && c.Complete && l.at.count == c.Total:
 		l.done()
-		return nil
+		return l.contextEnd(ctx)
 	case ok && c.Lost:
 		return l.startOver(ctx, errors.New("it gave another number of records than it holds"))
 	case ok && (c.Way == scroll || l.spec.Way == scroll):
@@ -100,16 +83,22 @@ func (l *lane) run(ctx context.Context) error {
 	case !ok && l.at.count > 0:
 		return l.startOver(ctx, errForgotten)
 	case !ok:
-		if err := l.open(ctx); err != nil {
+		if gone, err := l.begin(ctx); gone || err != nil {
 			return err
 		}
 	}
-	defer func() {
-		if l.block != nil {
-			l.block.Release() // nobody has got it
-		}
-	}()
 	return l.readAll(ctx)
+}
+
+// begin opens a context for the lane. Where the index is followed afterwards,
+// all is in it that lies before the checkpoint at which that begins.
+func (l *lane) begin(ctx context.Context) (gone bool, err error) {
+	if l.news {
+		if gone, err = l.prepare(ctx); gone || err != nil {
+			return gone, err
+		}
+	}
+	return false, l.open(ctx)
 }
 
 // done keeps the context until all that it gave is durable.
@@ -164,10 +153,8 @@ func (l *lane) finish(ctx context.Context) error {
 		}
 		return fmt.Errorf("its snapshot holds %d records, but gave %d; the next run reads the shard again", l.context.Total, l.at.count)
 	}
-	if l.block != nil {
-		if err := l.give(ctx, l.item()); err != nil {
-			return err
-		}
+	if err := l.contextEnd(ctx); err != nil {
+		return err
 	}
 	l.context.Complete = true
 	if err := l.put(l.Lane, l.context); err != nil {
@@ -179,6 +166,21 @@ func (l *lane) finish(ctx context.Context) error {
 	}
 	l.done()
 	return nil
+}
+
+// contextEnd gives what is left. Where the index is followed afterwards, its
+// position is where that begins.
+func (l *lane) contextEnd(ctx context.Context) error {
+	if l.news && !l.at.bySeq {
+		l.at = place{count: l.at.count, bySeq: true, seq: l.context.To}
+	}
+	if l.block != nil {
+		return l.give(ctx, l.item())
+	}
+	if !l.news {
+		return nil
+	}
+	return l.give(ctx, &pipeline.Item{Pos: l.at.position()})
 }
 
 // pager says how many hits a page is to have: about as many as make up its

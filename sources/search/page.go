@@ -52,8 +52,8 @@ func (l *lane) page(ctx context.Context) (hits int, err error) {
 func (l *lane) request() cluster.Request {
 	whole := url.Values{"allow_partial_search_results": {"false"}}
 	if l.context.Way != scroll {
-		body := fmt.Appendf(nil, `{"size":%d,"track_total_hits":false,"sort":["_doc"],"query":%s,"pit":{"id":%q,"keep_alive":%q}`,
-			l.pages.hits, l.query, l.context.Context, l.alive())
+		body := fmt.Appendf(nil, `{"size":%d,"track_total_hits":false,"sort":["_doc"]%s%s,"query":%s,"pit":{"id":%q,"keep_alive":%q}`,
+			l.pages.hits, l.extra, l.seqNo, l.query, l.context.Context, l.alive())
 		if l.at.count > 0 {
 			body = fmt.Appendf(body, `,"search_after":%s`, l.at.after)
 		}
@@ -64,7 +64,7 @@ func (l *lane) request() cluster.Request {
 		whole.Set("preference", shards(l.spec.Shard))
 		return cluster.Request{
 			Path: cluster.Path(l.spec.Index) + "/_search", Query: whole,
-			Body: fmt.Appendf(nil, `{"size":%d,"track_total_hits":true,"sort":["_doc"],"query":%s}`, l.pages.hits, l.query),
+			Body: fmt.Appendf(nil, `{"size":%d,"track_total_hits":true,"sort":["_doc"]%s%s,"query":%s}`, l.pages.hits, l.extra, l.seqNo, l.query),
 		}
 	}
 	return cluster.Request{Path: "/" + string(scroll), Body: fmt.Appendf(nil, `{"scroll":%q,"scroll_id":%q}`, l.alive(), l.context.Context)}
@@ -100,7 +100,7 @@ func (l *lane) sample(ctx context.Context) error {
 		resp, err := l.client.Do(ctx, cluster.Request{
 			Path:  cluster.Path(l.spec.Index) + "/_search",
 			Query: url.Values{"preference": {shards(l.spec.Shard)}, "allow_partial_search_results": {"false"}, "size": {strconv.Itoa(size)}},
-			Body:  fmt.Appendf(nil, `{"track_total_hits":false,"sort":["_doc"],"query":%s}`, l.query),
+			Body:  fmt.Appendf(nil, `{"track_total_hits":false,"sort":["_doc"]%s,"query":%s}`, l.extra, l.query),
 		})
 		if err != nil {
 			return again(err)

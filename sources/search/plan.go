@@ -22,12 +22,29 @@ type spec struct {
 	Shard  int
 	Way    way
 	Window int // most hits that a page of this index may have
+
+	// What follows is for lanes that end at a sequence number.
+	From    int64  `json:",omitempty"` // begins behind it
+	To      int64  `json:",omitempty"` // ends with it; [unknown]: it is asked for when the lane begins
+	History string `json:",omitempty"` // of the shard; "": it was not known
+	Epoch   int64  `json:",omitempty"` // of the index
+	Primary bool   `json:",omitempty"` // other copies show a change later than they acknowledge it
+}
+
+// id is what positions in the lane depend on.
+func (s *spec) id(shards int, query string) string {
+	id := fmt.Sprintf("%s/%d/%d/%s", s.UUID, s.Shard, shards, query)
+	if s.Epoch > 0 {
+		id += "/" + s.History
+	}
+	return id
 }
 
 // found is what there is to read.
 type found struct {
 	engine   cluster.Engine
 	indices  []cluster.Index
+	shards   map[string]cluster.Shards // by index, where they are read by sequence numbers or will be
 	way      way
 	why      string // so
 	warnings []string
@@ -81,8 +98,17 @@ func (r *reader) find(ctx context.Context) (*found, error) {
 // choose finds out how the indices can be read, and why so: by trying, because
 // what clusters say of themselves is not to be relied on.
 func (r *reader) choose(ctx context.Context, f *found) (_ way, why string, _ error) {
-	if r.config.Read == "scroll" {
+	switch way, why := r.preferred(f); {
+	case r.config.Read == "scroll":
 		return scroll, "read: scroll", nil
+	case way == sequence && r.config.Read == "auto" && !r.news:
+		_, err := r.client.Shards(ctx, f.indices[0])
+		if err == nil {
+			return way, why, nil
+		}
+		pipeline.Logger(ctx).Warn("no permission to read sequence numbers, reading a snapshot", "error", err)
+	case way == sequence:
+		return way, why, nil
 	}
 	ways := []way{pit, elasticPIT}
 	if f.engine.Distribution == "elasticsearch" {
@@ -115,6 +141,22 @@ func (r *reader) choose(ctx context.Context, f *found) (_ way, why string, _ err
 	return scroll, "the engine opens no points in time", nil
 }
 
+// preferred is sequence, with the reason, if it is to be tried.
+func (r *reader) preferred(f *found) (w way, why string) {
+	switch {
+	case r.config.Read == "sequence":
+		return sequence, "read: sequence"
+	case r.config.Read != "auto":
+	case r.news:
+		return sequence, "mode: new"
+	case r.versions:
+		return sequence, "the sink orders what changes meanwhile"
+	case blocked(f.indices):
+		return sequence, "nobody can write"
+	}
+	return "", ""
+}
+
 // has says whether the engine is known to have points in time.
 func has(e cluster.Engine) bool {
 	if e.Distribution == "opensearch" {
@@ -123,27 +165,49 @@ func has(e cluster.Engine) bool {
 	return e.AtLeast(7, 11) || e.AtLeast(7, 10) && e.Flavor != "oss"
 }
 
-// lanes makes a lane of each shard.
+// lanes makes a lane of each shard that has something to give.
 func (r *reader) lanes(ctx context.Context, f *found) ([]pipeline.Lane, error) {
+	var known map[string]*history
+	if f.way == sequence || r.news {
+		var err error
+		if known, err = r.follow(ctx, f); err != nil {
+			return nil, err
+		}
+	}
 	var lanes []pipeline.Lane
 	for _, i := range f.indices {
-		window := 10_000
-		if n, err := strconv.Atoi(i.Settings["index.max_result_window"]); err == nil && n > 0 {
-			window = min(n, window)
-		}
 		for shard := range i.Shards {
-			text, err := json.Marshal(spec{Index: i.Name, UUID: i.UUID, Shard: shard, Way: f.way, Window: window})
+			l, news, err := r.lane(f, i, shard, known[i.Name])
 			if err != nil {
 				return nil, err
 			}
-			lanes = append(lanes, pipeline.Lane{
-				Name: fmt.Sprintf("%s-%d", i.Name, shard),
-				ID:   fmt.Sprintf("%s/%d/%d/%s", i.UUID, shard, i.Shards, r.digest),
-				Spec: string(text), Part: shard, Parts: i.Shards,
-			})
+			if news {
+				lanes = append(lanes, l)
+			}
 		}
 	}
 	return lanes, r.count(ctx, lanes)
+}
+
+// lane makes the lane of a shard, and reports whether there is news in it. h is
+// the history of its index, where that matters.
+func (r *reader) lane(f *found, i cluster.Index, shard int, h *history) (l pipeline.Lane, news bool, err error) {
+	s := spec{Index: i.Name, UUID: i.UUID, Shard: shard, Way: f.way, Window: 10_000}
+	if n, err := strconv.Atoi(i.Settings["index.max_result_window"]); err == nil && n > 0 {
+		s.Window = min(n, s.Window)
+	}
+	l = pipeline.Lane{Name: fmt.Sprintf("%s-%d", i.Name, shard), Part: shard, Parts: i.Shards}
+	news = true
+	if h != nil {
+		s.Primary = i.Settings["index.replication.type"] == "SEGMENT"
+		if news, err = r.sequenced(&s, i.Shards, h, f.shards[i.Name]); err != nil {
+			return l, false, err
+		}
+	}
+	l.ID = s.id(i.Shards, r.digest)
+	text, err := json.Marshal(s)
+	l.Spec = string(text)
+	return l, news, err
 }
 
 // count finds out how many records lanes have, for progress. A shard that

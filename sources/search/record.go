@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"sluice/pipeline"
+	"strconv"
 )
 
 // record writes the record of a hit, or what is left of it, to the block. It
@@ -16,23 +15,23 @@ func (l *lane) record(ctx context.Context, h *hit, raw []byte) (long bool, err e
 		return false, errors.New("a hit without _index or _id")
 	case h.source.to == 0:
 		return false, fmt.Errorf("_id %s has no _source", h.id.of(raw))
-	case h.taken > 0 && h.routing.to > h.source.to:
-		return false, fmt.Errorf("_id %s: _routing follows a long _source", h.id.of(raw))
+	case h.taken > 0 && max(h.routing.to, h.version.to, h.seq.to) > h.source.to:
+		return false, fmt.Errorf("_id %s: _routing, _version or _seq_no follows a long _source", h.id.of(raw))
 	}
 	if h.taken == 0 {
-		if err := l.mark(ctx); err != nil {
+		if err := l.mark(ctx, h, raw); err != nil {
 			return false, err
 		}
 	}
-	if l.tooLong(h.size()) {
+	if l.tooLong(l.size(h)) {
 		l.unmark()
 		return true, nil
 	}
-	if err := l.reserve(ctx, l.marked+h.size()); err != nil {
+	if err := l.reserve(ctx, l.marked+l.size(h)); err != nil {
 		return false, err
 	}
 	if h.taken == 0 {
-		h.begin(raw, l.block)
+		l.header(h, raw)
 	}
 	l.block.Write(h.source.of(raw))
 	l.block.Write([]byte("}\n"))
@@ -44,14 +43,14 @@ func (l *lane) record(ctx context.Context, h *hit, raw []byte) (long bool, err e
 // splitter's buffer.
 func (l *lane) part(ctx context.Context, h *hit, raw, part []byte) error {
 	if h.taken == 0 {
-		if err := l.mark(ctx); err != nil {
+		if err := l.mark(ctx, h, raw); err != nil {
 			return err
 		}
-		if !l.tooLong(h.size()) {
-			h.begin(raw, l.block)
+		if !l.tooLong(l.size(h)) {
+			l.header(h, raw)
 		}
 	}
-	size := h.size() + len(part)
+	size := l.size(h) + len(part)
 	if l.tooLong(size) {
 		l.block.Truncate(l.marked) // the rest is only measured
 		return nil
@@ -66,10 +65,16 @@ func (l *lane) part(ctx context.Context, h *hit, raw, part []byte) error {
 	return nil
 }
 
+// size is the length of the record that the hit becomes.
+func (l *lane) size(h *hit) int { return h.size() + len(l.fields) }
+
 func (l *lane) tooLong(size int) bool { return l.maxRecord > 0 && int64(size) > l.maxRecord }
 
-// mark begins a record, in a new block if there is none.
-func (l *lane) mark(ctx context.Context) error {
+// mark begins the record of a hit, in a new block if there is none.
+func (l *lane) mark(ctx context.Context, h *hit, raw []byte) (err error) {
+	if l.fields, err = l.appendFields(l.fields[:0], h, raw); err != nil {
+		return fmt.Errorf("_id %s: %w", h.id.of(raw), err)
+	}
 	for l.block == nil {
 		l.timer.Reset(l.idle())
 		b, err := l.quota.BlockUntil(ctx, l.timer.C)
@@ -112,8 +117,34 @@ func (l *lane) reserve(ctx context.Context, size int) error {
 	}
 }
 
-// begin writes the record up to the source.
-func (h *hit) begin(raw []byte, b *pipeline.Block) {
+// appendFields appends what a record has on request: the version that orders
+// it among those of its _id, or the document's own, and its sequence number.
+func (l *lane) appendFields(b []byte, h *hit, raw []byte) ([]byte, error) {
+	switch {
+	case l.versions && l.spec.Epoch > 0:
+		n, err := strconv.ParseInt(string(h.seq.of(raw)), 10, 64)
+		if err != nil || n < 0 || n >= 1<<epochBits {
+			return b, fmt.Errorf("_seq_no %q is not a number below 2^%d", h.seq.of(raw), epochBits)
+		}
+		b = append(b, `,"_version":`...)
+		b = strconv.AppendInt(b, l.spec.Epoch<<epochBits+n, 10)
+	case l.withVersion && h.version.to == 0:
+		return b, errors.New("the hit has no _version before its _source")
+	case l.withVersion:
+		b = append(append(b, `,"_version":`...), h.version.of(raw)...)
+	}
+	if l.withSeqNo && h.seq.to == 0 {
+		return b, errors.New("the hit has no _seq_no before its _source")
+	}
+	if l.withSeqNo {
+		b = append(append(b, `,"_seq_no":`...), h.seq.of(raw)...)
+	}
+	return b, nil
+}
+
+// header writes the record up to the source.
+func (l *lane) header(h *hit, raw []byte) {
+	b := l.block
 	b.Write([]byte(`{"_index":`))
 	b.Write(h.index.of(raw))
 	b.Write([]byte(`,"_id":`))
@@ -122,5 +153,6 @@ func (h *hit) begin(raw []byte, b *pipeline.Block) {
 		b.Write([]byte(`,"_routing":`))
 		b.Write(h.routing.of(raw))
 	}
+	b.Write(l.fields)
 	b.Write([]byte(`,"_source":`))
 }

@@ -10,7 +10,7 @@ func (s span) of(b []byte) []byte { return b[s.from:s.to] }
 // hit is where the members of one hit lie, blanks around them left out. It is
 // found out by looking at each byte once, however the bytes arrive.
 type hit struct {
-	index, id, routing, source, sort span // a span from 0 to 0: there is none
+	index, id, routing, version, seq, source, sort span // a span from 0 to 0: there is none
 
 	pos    int  // what was looked at
 	depth  int  // of objects and lists around pos
@@ -112,6 +112,10 @@ func (h *hit) member(b []byte, end int) {
 		h.id = v
 	case "_routing":
 		h.routing = v
+	case "_version":
+		h.version = v
+	case "_seq_no":
+		h.seq = v
 	case "_source":
 		h.source = v
 	case "sort":
@@ -154,7 +158,7 @@ func (h *hit) take(b []byte, part span) []byte {
 	return b[:h.value+copy(b[h.value:], b[part.to:])]
 }
 
-// size is the length of the record that the hit becomes.
+// size is the length of the record that the hit becomes, without [lane.fields].
 func (h *hit) size() int {
 	n := len(`{"_index":,"_id":,"_source":}`) + 1 + h.taken
 	for _, s := range [...]span{h.index, h.id, h.source} {

@@ -4,7 +4,9 @@
 // A lane is one shard, read through a context of its own: a point in time that
 // holds just this shard, or a scroll where the engine has no points in time.
 // So `_doc` alone is a total order, no reply is merged out of several shards,
-// and a page can be asked for again from any hit on.
+// and a page can be asked for again from any hit on. Or it is read by the
+// sequence numbers that the engine gives to the operations on a shard: then
+// nothing is kept at the cluster, and later passes read what has a higher one.
 //
 // Nothing that a cluster says is taken for complete unless it can be proven:
 // each page must be whole, in time, and answered by the shard; a lane ends with
@@ -27,12 +29,17 @@ import (
 
 // Source reads indices. It implements [pipeline.Source].
 type Source struct {
-	config    Config
-	query     string // JSON
-	digest    string // of the query
-	keepAlive time.Duration
-	blocks    int // of a lane in flight
-	maxRecord int64
+	config                 Config
+	query                  string // JSON
+	digest                 string // of the query
+	keepAlive              time.Duration
+	extra                  string // members of the body of each page
+	seqNo                  string // likewise, where its numbers are wanted
+	withVersion, withSeqNo bool   // each record has them
+	news                   bool   // passes take what is new
+	versions               bool   // records carry a version that orders them
+	blocks                 int    // of a lane in flight
+	maxRecord              int64
 }
 
 // Need implements [pipeline.Sized]: blocks, and what is read ahead.
@@ -50,7 +57,7 @@ func (s *Source) open(p *pipeline.Pass) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reader{Source: s, client: client, pass: p, read: map[string]saved{}}, nil
+	return &reader{Source: s, client: client, pass: p, read: map[string]saved{}, states: map[string]*state{}}, nil
 }
 
 // Check connects to the cluster and says what would be read, one finding a line.
@@ -91,8 +98,9 @@ type reader struct {
 	client *cluster.Client
 	pass   *pipeline.Pass
 
-	mu   sync.Mutex
-	read map[string]saved // contexts of lanes that were read to the end, by lane; to be closed
+	mu     sync.Mutex
+	read   map[string]saved  // contexts of lanes that were read to the end, by lane; to be closed
+	states map[string]*state // of indices that are read by sequence numbers
 }
 
 // Close implements [pipeline.Reader]. Contexts that are needed to go on stay
@@ -108,7 +116,7 @@ func (r *reader) Saved(ctx context.Context, lane pipeline.Lane, pos pipeline.Pos
 	r.mu.Lock()
 	c, ok := r.read[lane.Name]
 	at, err := parse(pos)
-	ok = ok && err == nil && at.count == c.Total
+	ok = ok && err == nil && (at.bySeq || at.count == c.Total)
 	if ok {
 		delete(r.read, lane.Name)
 	}

@@ -14,15 +14,24 @@ import (
 )
 
 func TestSourceKeepsTheContractsOfSources(t *testing.T) {
-	i := newPITIndex(t, 2, "") // a scroll cannot be gone on with
+	i := newIndex(t, "", 2, "")
 	i.fill(t, 6000, 900)
-	pipelinetest.TestSource(t, pipelinetest.SourceCase{Positions: 2, Open: func(t *testing.T) pipeline.Source {
-		s, err := config(i.url, i).Build(newJob(nil).env)
-		if err != nil {
-			t.Fatal(err)
+	for _, read := range ways(t) {
+		if read == "scroll" { // it cannot be gone on with
+			continue
 		}
-		return s
-	}})
+		t.Run(read, func(t *testing.T) {
+			pipelinetest.TestSource(t, pipelinetest.SourceCase{Positions: 2, Open: func(t *testing.T) pipeline.Source {
+				c := config(i.url, i)
+				c.Read = read
+				s, err := c.Build(newJob(nil).env)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s
+			}})
+		})
+	}
 }
 
 func TestEveryShardOfEveryIndexIsRead(t *testing.T) {
@@ -164,7 +173,7 @@ func TestDocumentsKeepTheirBytes(t *testing.T) {
 
 func TestTheSnapshotDoesNotChangeWhileItIsRead(t *testing.T) {
 	t.Parallel()
-	for _, read := range ways(t) {
+	for _, read := range snapshots(t) {
 		i := newIndex(t, "", 1, "")
 		i.fill(t, 4000, 1000)
 		p := faultproxy.New(t, i.url)
@@ -190,7 +199,10 @@ func TestTheSnapshotDoesNotChangeWhileItIsRead(t *testing.T) {
 
 // isPage says whether a request asks for hits.
 func isPage(r *http.Request) bool {
-	return r.Method == "POST" && (r.URL.Path == "/_search" || r.URL.Path == "/_search/scroll") && r.ContentLength > 0
+	if r.Method != "POST" || r.ContentLength <= 0 {
+		return false
+	}
+	return r.URL.Path == "/_search" || r.URL.Path == "/_search/scroll" || r.URL.Query().Get("request_cache") != ""
 }
 
 func TestAnIndexWithoutSourcesIsAnErrorAndOneWithPartsOfThemAWarning(t *testing.T) {

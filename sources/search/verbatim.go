@@ -14,20 +14,20 @@ import (
 // verbatim finds indices whose documents do not come back as they were
 // indexed. One that keeps no sources is an error.
 func (r *reader) verbatim(ctx context.Context, indices []cluster.Index) (warnings []string, err error) {
-	for chunk := range chunks(indices) {
+	for chunk := range cluster.Chunks(indices) {
 		var mappings map[string]struct {
 			Mappings struct {
 				Source json.RawMessage `json:"_source"`
 			}
 		}
 		err := r.client.Call(ctx, cluster.Request{
-			Path:  cluster.Path(chunk.names) + "/_mapping",
+			Path:  cluster.Path(chunk.Names) + "/_mapping",
 			Query: url.Values{"filter_path": {"*.mappings._source"}},
 		}, &mappings)
 		if err != nil {
 			return nil, err
 		}
-		for _, i := range chunk.indices {
+		for _, i := range chunk.Indices {
 			why, err := altered(i.Settings, mappings[i.Name].Mappings.Source)
 			if err != nil {
 				return nil, fmt.Errorf("index %s: %w", i.Name, err)
@@ -66,33 +66,4 @@ func altered(settings map[string]string, mapping json.RawMessage) (why string, e
 		return "_source is derived" + form, nil
 	}
 	return "", nil
-}
-
-// chunk is some indices, and their names as one path segment.
-type chunk struct {
-	indices []cluster.Index
-	names   string
-}
-
-// chunks cuts indices so that names fit into an address.
-func chunks(indices []cluster.Index) func(yield func(chunk) bool) {
-	return func(yield func(chunk) bool) {
-		var c chunk
-		for _, i := range indices {
-			if len(c.names)+len(i.Name) > 2000 {
-				if !yield(c) {
-					return
-				}
-				c = chunk{}
-			}
-			if c.names != "" {
-				c.names += ","
-			}
-			c.names += i.Name
-			c.indices = append(c.indices, i)
-		}
-		if len(c.indices) > 0 {
-			yield(c)
-		}
-	}
 }

@@ -187,6 +187,6 @@ func (f *Fitted) Pipeline(l Links) *pipeline.Pipeline {
 		Name: f.Config.Name, Log: l.Log, Store: l.Store, Dead: l.Dead,
 		Source: f.source, Stages: f.stages, Sink: f.sink,
 		GiveUp: f.Config.OnError == "dead_letter", New: f.Config.Mode == "new",
-		Lanes:  f.Lanes, Depth: depth, Grace: time.Duration(f.Config.Grace),
+		Lanes: f.Lanes, Depth: depth, Grace: time.Duration(f.Config.Grace),
 	}
 }

@@ -104,7 +104,9 @@ func (c *Client) CallOnce(ctx context.Context, r Request, into any) error {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && into != nil {
-		err = json.Unmarshal(body, into)
+		if err = json.Unmarshal(body, into); err != nil { // a page of some proxy
+			err = Again("malformed reply", err)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", r.method(), r.Path, err)

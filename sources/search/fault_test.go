@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,86 +60,127 @@ func faults() []fault {
 	}
 }
 
+// resumable is the ways in which a page can be asked for again.
+func resumable(t *testing.T) []string {
+	return slices.DeleteFunc(ways(t), func(w string) bool { return w == "scroll" })
+}
+
 func TestAPageThatFailsIsAskedForAgain(t *testing.T) {
 	t.Parallel()
-	i := newPITIndex(t, 1, "")
+	i := newIndex(t, "", 1, "")
 	i.fill(t, 1500, 1000)
-	for _, f := range faults() {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			p := faultproxy.New(t, i.url)
-			rule := f.rule
-			rule.Match, rule.Skip, rule.Times = isPage, 2, 1
-			hit := p.Add(rule)
-			j := newJob(config(p.URL, i))
-			j.complete(t)
-			j.wants(t, i)
-			s, _ := j.last.Status()
-			var retries int64
-			for _, n := range s.Retries {
-				retries += n
+	for _, read := range resumable(t) {
+		p := faultproxy.New(t, i.url)
+		all := p.Add(&faultproxy.Rule{Match: isPage, Times: -1})
+		c := config(p.URL, i)
+		c.Read, c.Page = read, 300_000
+		newJob(c).complete(t)
+		for where, skip := range map[string]int{"first": 0, "middle": all.Hits() / 2, "last": all.Hits() - 1} {
+			for _, f := range faults() {
+				t.Run(read+"/"+where+"/"+f.name, func(t *testing.T) {
+					t.Parallel()
+					againOnce(t, i, read, skip, f)
+				})
 			}
-			if hit.Hits() != 1 || retries != 1 {
-				t.Errorf("got %d faults and %v told as retries, want one", hit.Hits(), s.Retries)
-			}
-		})
+		}
+	}
+}
+
+// againOnce lets one page fail, and wants it to be asked for again.
+func againOnce(t *testing.T, i *index, read string, skip int, f fault) {
+	p := faultproxy.New(t, i.url)
+	rule := f.rule
+	rule.Match, rule.Skip, rule.Times = isPage, skip, 1
+	if f.name == "noise" || f.name == "cut mid-hit" {
+		rule.Edit, rule.CutAfter = nil, 130 // the last page has no hit
+	}
+	hit := p.Add(rule)
+	c := config(p.URL, i)
+	c.Read, c.Page = read, 300_000
+	j := newJob(c)
+	j.complete(t)
+	j.wants(t, i)
+	s, _ := j.last.Status()
+	var retries int64
+	for _, n := range s.Retries {
+		retries += n
+	}
+	if hit.Hits() != 1 || retries != 1 {
+		t.Errorf("got %d faults and %v told as retries, want one", hit.Hits(), s.Retries)
 	}
 }
 
 func TestAPageThatGoesOnFailingEndsTheLaneAndTheNextRunGoesOn(t *testing.T) {
 	t.Parallel()
-	i := newPITIndex(t, 1, "")
+	i := newIndex(t, "", 1, "")
 	i.fill(t, 3000, 1000)
-	for _, f := range faults() {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			p := faultproxy.New(t, i.url)
-			rule := f.rule
-			rule.Match, rule.Skip, rule.Times = isPage, 3, -1
-			if rule.CutAfter > 0 {
-				rule.CutAfter = 700 // before the end of the first hit: else each try makes progress
-			}
-			p.Add(rule)
-			c := config(p.URL, i)
-			c.Retry = unit.Duration(20 * time.Millisecond)
-			j := newJob(c)
-			j.failing(t, i.name, "shard 0", "after record ", " of 3000", f.says)
-			p.Clear()
-			j.complete(t)
-			j.wants(t, i)
-			if n := len(p.Requests("POST", i.name+i.engine.PointInTime())); n != 0 {
-				t.Errorf("got %d points in time opened by the second run, want it to go on in the first", n)
-			}
-		})
+	for _, read := range resumable(t) {
+		for _, f := range faults() {
+			t.Run(read+"/"+f.name, func(t *testing.T) {
+				t.Parallel()
+				goesOn(t, i, read, f)
+			})
+		}
+	}
+}
+
+// goesOn lets all pages fail from one on, and the next run go on there.
+func goesOn(t *testing.T, i *index, read string, f fault) {
+	p := faultproxy.New(t, i.url)
+	rule := f.rule
+	rule.Match, rule.Skip, rule.Times = isPage, 3, -1
+	if rule.CutAfter > 0 {
+		rule.CutAfter = 700 // before the end of the first hit: else each try makes progress
+	}
+	p.Add(rule)
+	c := config(p.URL, i)
+	c.Read, c.Retry = read, unit.Duration(20*time.Millisecond)
+	j := newJob(c)
+	after, of := "after record ", " of 3000"
+	if read == "sequence" {
+		after, of = "after sequence number ", " of 2999"
+	}
+	j.failing(t, i.name, "shard 0", after, of, f.says)
+	p.Clear()
+	j.complete(t)
+	j.wants(t, i)
+	if n := len(p.Requests("POST", i.name+i.engine.PointInTime())); read == "pit" && n != 0 {
+		t.Errorf("got %d points in time opened by the second run, want it to go on in the first", n)
 	}
 }
 
 func TestAPageCutAnywhereGivesEachRecordOnce(t *testing.T) {
 	t.Parallel()
-	i := newPITIndex(t, 1, "")
+	i := newIndex(t, "", 1, "")
 	i.fill(t, 40, 60)
 	p := faultproxy.New(t, i.url)
 	c := config(p.URL, i)
-	for at := int64(1); at < 6600; at += 661 {
-		p.Clear()
-		p.Add(&faultproxy.Rule{Match: isPage, Skip: 1, CutAfter: at})
-		j := newJob(c)
-		j.complete(t)
-		j.wants(t, i)
+	for _, c.Read = range resumable(t) {
+		for at := int64(1); at < 6600; at += 661 {
+			p.Clear()
+			p.Add(&faultproxy.Rule{Match: isPage, CutAfter: at})
+			j := newJob(c)
+			j.complete(t)
+			j.wants(t, i)
+		}
 	}
 }
 
 func TestAPageCutInALongHitGivesEachRecordOnce(t *testing.T) {
 	t.Parallel()
-	i := newPITIndex(t, 1, `,"mappings":{"enabled":false}`)
+	i := newIndex(t, "", 1, `,"mappings":{"enabled":false}`)
 	i.fill(t, 6, 900_000)
-	p := faultproxy.New(t, i.url)
-	for _, at := range []int64{100, 300_000, 600_000, 1_000_000, 2_600_000} {
-		p.Add(&faultproxy.Rule{Match: isPage, Skip: 1, CutAfter: at})
+	for _, read := range resumable(t) {
+		p := faultproxy.New(t, i.url)
+		for _, at := range []int64{100, 300_000, 600_000, 1_000_000, 2_600_000} {
+			p.Add(&faultproxy.Rule{Match: isPage, CutAfter: at})
+		}
+		c := config(p.URL, i)
+		c.Read = read
+		j := newJob(c)
+		j.complete(t)
+		j.wants(t, i)
 	}
-	j := newJob(config(p.URL, i))
-	j.complete(t)
-	j.wants(t, i)
 }
 
 func TestAScrollPageThatFailsEndsTheLaneAndIsNeverAskedForAgain(t *testing.T) {

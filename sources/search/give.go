@@ -31,11 +31,11 @@ func (l *lane) idle() time.Duration {
 	return max(0, l.keepAlive/2-time.Since(l.asked))
 }
 
-// keep uses the context. A scroll cannot be used without losing a page. If it
-// fails, the next page says what is wrong.
+// keep uses the context, if there is one. A scroll cannot be used without losing
+// a page. If it fails, the next page says what is wrong.
 func (l *lane) keep(ctx context.Context) {
 	l.asked = time.Now()
-	if l.context.Way == scroll {
+	if l.context.Way == scroll || l.context.Context == "" {
 		return
 	}
 	if _, err := l.ping(ctx, false); err != nil && ctx.Err() == nil {

@@ -187,7 +187,7 @@ pipelines:
 		{"  a:", "  A b:"},
 		{"lanes: 3", "lanes: many"},
 		{"lanes: 3", "lanes: 0"},
-		{"lanes: 3", "mode: new"},
+		{"lanes: 3", "modus: new"},
 		{"lanes: 3", "every: 5"},
 		{"lanes: 3", "on_error: ignore"},
 		{"bucket: b, secret", "bucket: 2024, secret"},

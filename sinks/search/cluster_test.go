@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ import (
 // op is one operation of a bulk request.
 type op struct {
 	Verb, Index, ID, Routing, Source string
+	Version                          string
 }
 
 // answer is an HTTP answer in place of the real one.
@@ -47,6 +49,7 @@ type cluster struct {
 	world *pipelinetest.World
 	mu    sync.Mutex
 	docs  map[string]string // by index/id
+	is    map[string]int64  // the version of those that were written or deleted with one
 	order []string          // index/id=source, as it was written
 	bulks [][]op            // every request that was carried out or answered by whole
 	sizes []int             // of their bodies
@@ -59,7 +62,7 @@ type cluster struct {
 }
 
 func newCluster(t testing.TB) *cluster {
-	c := &cluster{world: &pipelinetest.World{}, docs: map[string]string{}}
+	c := &cluster{world: &pipelinetest.World{}, docs: map[string]string{}, is: map[string]int64{}}
 	c.Server = httptest.NewServer(c)
 	t.Cleanup(c.Close)
 	return c
@@ -126,13 +129,26 @@ func (c *cluster) apply(n int, ops []op) (items []string) {
 		if _, there := c.docs[key]; there && o.Verb == "create" && out.status == 0 {
 			out = outcome{409, "version_conflict_engine_exception", "document already exists"}
 		}
+		version, err := strconv.ParseInt(o.Version, 10, 64)
+		if err == nil && out.status == 0 && version < c.is[key] {
+			out = outcome{409, "version_conflict_engine_exception", fmt.Sprintf("version conflict, current version [%d] is higher than the one provided [%d]", c.is[key], version)}
+		}
 		if out.status != 0 {
 			items = append(items, fmt.Sprintf(`{%q:{"_id":%q,"status":%d,"error":{"type":%q,"reason":%q}}}`, o.Verb, o.ID, out.status, out.kind, out.reason))
 			continue
 		}
-		c.docs[key] = o.Source
+		c.is[key] = version
 		c.order = append(c.order, key+"="+o.Source)
-		items = append(items, fmt.Sprintf(`{%q:{"_id":%q,"status":201}}`, o.Verb, o.ID))
+		status := 201
+		if _, there := c.docs[key]; there {
+			status = 200
+		} else if o.Verb == "delete" {
+			status = 404
+		}
+		if c.docs[key] = o.Source; o.Verb == "delete" {
+			delete(c.docs, key)
+		}
+		items = append(items, fmt.Sprintf(`{%q:{"status":%d}}`, o.Verb, status))
 	}
 	return items
 }
@@ -140,14 +156,16 @@ func (c *cluster) apply(n int, ops []op) (items []string) {
 // parse reads a bulk body as strictly as an engine.
 func parse(body []byte) (ops []op, err error) {
 	lines := strings.SplitAfter(string(body), "\n")
-	if len(lines) < 3 || lines[len(lines)-1] != "" || len(lines)%2 != 1 {
+	if len(lines) < 2 || lines[len(lines)-1] != "" {
 		return nil, fmt.Errorf("%d lines, the last one %q", len(lines), lines[len(lines)-1])
 	}
-	for i := 0; i < len(lines)-1; i += 2 {
+	for i := 0; i < len(lines)-1; i++ {
 		var action map[string]struct {
-			Index   string `json:"_index"`
-			ID      string `json:"_id"`
-			Routing string `json:"routing"`
+			Index   string      `json:"_index"`
+			ID      *string     `json:"_id"`
+			Routing string      `json:"routing"`
+			Version json.Number `json:"version"`
+			Type    string      `json:"version_type"`
 		}
 		d := json.NewDecoder(strings.NewReader(lines[i]))
 		d.DisallowUnknownFields()
@@ -155,10 +173,23 @@ func parse(body []byte) (ops []op, err error) {
 			return nil, fmt.Errorf("Malformed action/metadata line [%d]", i+1)
 		}
 		for verb, a := range action {
-			if len(a.ID) > 512 {
-				return nil, fmt.Errorf("id is too long")
+			o := op{Verb: verb, Index: a.Index, Routing: a.Routing, Version: a.Version.String()}
+			if a.ID != nil {
+				o.ID = *a.ID
 			}
-			ops = append(ops, op{verb, a.Index, a.ID, a.Routing, strings.TrimSuffix(lines[i+1], "\n")})
+			switch {
+			case len(o.ID) > 512:
+				return nil, fmt.Errorf("id is too long")
+			case (a.Version != "") != (a.Type == "external_gte"):
+				return nil, fmt.Errorf("version %q of type %q", a.Version, a.Type)
+			case a.Version != "" && (a.ID == nil || verb == "create"):
+				return nil, fmt.Errorf("an id must be provided if version type or value are set")
+			}
+			if verb != "delete" {
+				i++
+				o.Source = strings.TrimSuffix(lines[i], "\n")
+			}
+			ops = append(ops, o)
 		}
 	}
 	return ops, nil
@@ -196,7 +227,7 @@ func rec(index, id, source string) string {
 func config(url string) *search.Config {
 	return &search.Config{
 		Config: insearch.Config{URL: []string{url}, Retry: unit.Duration(10 * time.Second)},
-		Bulk:   64 << 10, Action: "index",
+		Bulk:   64 << 10, Action: "index", Versions: true,
 	}
 }
 
@@ -207,10 +238,11 @@ type loading struct {
 	letters *kept
 	store   *pipelinetest.Store
 	read    int // blocks
+	log     *slog.Logger
 }
 
 func newLoading(blocks ...[]string) *loading {
-	return &loading{blocks: blocks, letters: &kept{}, store: &pipelinetest.Store{World: &pipelinetest.World{}}}
+	return &loading{blocks: blocks, letters: &kept{}, store: &pipelinetest.Store{World: &pipelinetest.World{}}, log: slog.New(slog.DiscardHandler)}
 }
 
 // run makes one run.
@@ -220,7 +252,7 @@ func (l *loading) run(t testing.TB, cfg *search.Config) (pipeline.Result, error)
 	if err != nil {
 		t.Fatalf("build: %v", err)
 	}
-	p := &pipeline.Pipeline{Name: "p", Log: slog.New(slog.DiscardHandler), Source: l, Sink: sink, Store: l.store, Lanes: 1, Depth: 1, Grace: 5 * time.Second}
+	p := &pipeline.Pipeline{Name: "p", Log: l.log, Source: l, Sink: sink, Store: l.store, Lanes: 1, Depth: 1, Grace: 5 * time.Second}
 	if l.letters != nil {
 		p.Dead = l.letters
 	}
@@ -236,12 +268,16 @@ func (l *loading) complete(t testing.TB, cfg *search.Config, dead int64) {
 	if err != nil || !res.Complete {
 		t.Fatalf("complete %v, %v, want a complete pass", res.Complete, err)
 	}
-	n := int64(0)
+	n, deleted := int64(0), int64(0)
 	for _, b := range l.blocks {
+		if isDelete(b) {
+			deleted++
+			continue
+		}
 		n += int64(len(b))
 	}
-	if c := res.Counts; c.Read != n || c.Dead != dead || c.Written != n-dead {
-		t.Errorf("counts %+v, want %d read and %d dead", c, n, dead)
+	if c := res.Counts; c.Read != n || c.Dead != dead || c.Written != n-dead || c.Deleted != deleted {
+		t.Errorf("counts %+v, want %d read, %d dead and %d deleted", c, n, dead, deleted)
 	}
 	if l.letters != nil && int64(len(l.letters.list)) != dead {
 		t.Errorf("%d letters, want %d", len(l.letters.list), dead)
@@ -287,6 +323,15 @@ func (l loadingReader) Read(ctx context.Context, _ pipeline.Lane, from pipeline.
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		pos := pipeline.Position{Token: fmt.Sprint(n + 1)}
+		if isDelete(l.blocks[n]) {
+			it := remove(l.blocks[n])
+			it.Pos = pos
+			if err := pipeline.Send(ctx, out, it); err != nil {
+				return err
+			}
+			continue
+		}
 		b, err := quota.Block(ctx)
 		if err != nil {
 			return err
@@ -295,7 +340,7 @@ func (l loadingReader) Read(ctx context.Context, _ pipeline.Lane, from pipeline.
 			io.WriteString(b, line)
 		}
 		l.loading.read++
-		if err := pipeline.Send(ctx, out, b.Item("logs", pipeline.Position{Token: fmt.Sprint(n + 1)}, int64(len(l.blocks[n])))); err != nil {
+		if err := pipeline.Send(ctx, out, b.Item("logs", pos, int64(len(l.blocks[n])))); err != nil {
 			return err
 		}
 	}

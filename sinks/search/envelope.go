@@ -24,6 +24,7 @@ const (
 	systemIndex
 	badID
 	badRouting
+	badVersion
 )
 
 // refusals say what a fault means, as the reason of a dead letter.
@@ -34,13 +35,15 @@ var refusals = [...]pipeline.Refusal{
 	systemIndex: {Status: 400, Type: "system_index", Reason: "_index begins with a dot: such indices belong to the engine; set the option index to write elsewhere"},
 	badID:       {Status: 400, Type: "invalid_id", Reason: "_id is not a string of at most 512 bytes"},
 	badRouting:  {Status: 400, Type: "invalid_routing", Reason: "_routing is not a string"},
+	badVersion:  {Status: 400, Type: "invalid_version", Reason: "_version is not a whole number from 0 to 9223372036854775807"},
 }
 
 // envelope is where the parts of a record lie in its line: JSON as it stands
 // there. What is absent or null is nil. It is valid as long as the line.
 type envelope struct {
 	index, id, routing []byte // with their quotes
-	source             []byte // an object
+	version            []byte
+	source             []byte // an object; nil: the document is to be deleted
 }
 
 // scan finds the parts of a line, in any order and with any blanks. What it
@@ -83,6 +86,8 @@ func (e *envelope) take(key, value []byte) bool {
 		part = &e.id
 	case "_routing":
 		part = &e.routing
+	case "_version":
+		part = &e.version
 	case "_source":
 		part = &e.source
 		if value[0] != '{' {
@@ -183,6 +188,24 @@ func skipString(b []byte, i int) int {
 			return i + 1
 		}
 	}
+}
+
+// whole reports whether raw is a whole number that the engines take for a
+// version.
+func whole(raw []byte) bool {
+	const most = "9223372036854775807"
+	for _, c := range raw {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	switch {
+	case len(raw) > 1 && raw[0] == '0':
+		return false
+	case len(raw) == len(most):
+		return string(raw) <= most
+	}
+	return 0 < len(raw) && len(raw) < len(most)
 }
 
 // decodedLen returns the length in bytes of what a JSON string means, or -1 if

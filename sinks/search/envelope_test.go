@@ -18,6 +18,7 @@ func FuzzEnvelope(f *testing.F) {
 	for _, s := range []string{
 		`{"_index":"i","_id":"1","_routing":"r","_source":{"a":[1,{"b":"}\"\\"}]}}`, ` { "_source" : {} , "_index" : null } `,
 		`{"_index":"i","_id":"\ud83d\ude00\u0041\/","_source":{"x":1e400},"more":[1,2,{}],"n":null,"t":true}`,
+		`{"_index":"i","_id":"1","_version":17,"_source":{}}`, `{"_index":"i","_id":"1","_version":01,"_source":{}}`,
 		`{"_index":"i","_id":"\ud800","_source":{}}`, `{"_source":{"a":"`, `{"_source":{}}}`, `{}`, `[]`, `{"_id":1,"_source":{}}`,
 	} {
 		f.Add([]byte(s))
@@ -31,6 +32,7 @@ func FuzzEnvelope(f *testing.F) {
 			Index   *string         `json:"_index"`
 			ID      *string         `json:"_id"`
 			Routing *string         `json:"_routing"`
+			Version *json.Number    `json:"_version"`
 			Source  json.RawMessage `json:"_source"`
 		}
 		valid := json.Valid(line) && json.Unmarshal(line, &e) == nil
@@ -46,6 +48,7 @@ func FuzzEnvelope(f *testing.F) {
 				Index   string  `json:"_index"`
 				ID      *string `json:"_id"`
 				Routing *string `json:"routing"`
+				Version *int64  `json:"version"`
 			} `json:"index"`
 		}
 		if err := json.Unmarshal(lines[0], &action); err != nil {
@@ -56,6 +59,9 @@ func FuzzEnvelope(f *testing.F) {
 		}
 		if got, want := fmt.Sprint(deref(action.Index.ID), deref(action.Index.Routing), action.Index.Index), fmt.Sprint(deref(e.ID), deref(e.Routing), deref(e.Index)); got != want {
 			t.Errorf("%q: %s, want %s", line, got, want)
+		}
+		if v := action.Index.Version; e.ID != nil && e.Version != nil && (v == nil || fmt.Sprint(*v) != e.Version.String()) || v != nil && (e.ID == nil || e.Version == nil) {
+			t.Errorf("%q makes the action line %q, want the version where there is an _id", line, lines[0])
 		}
 		if got := bytes.TrimSuffix(lines[1], []byte("\n")); !bytes.Equal(got, e.Source) {
 			t.Errorf("%q: source %q, want %q", line, got, e.Source)
@@ -139,7 +145,8 @@ func megabyte() (block []byte, records int) {
 
 func TestNothingIsAllocatedPerRecord(t *testing.T) {
 	block, records := megabyte()
-	reply := []byte(`{"took":30,"errors":false,"items":[` + strings.Repeat(`{"index":{"status":201}},`, records-1) + `{"index":{"status":201}}]}`)
+	block = bytes.ReplaceAll(block, []byte(`,"_source"`), []byte(`,"_version":17592186044423,"_source"`))
+	reply := []byte(`{"took":30,"errors":false,"items":[` + strings.Repeat(`{"index":{"status":201}},`, records/2) + strings.Repeat(`{"index":{"status":200}},`, records-records/2-1) + `{"delete":{"status":200}}]}`)
 	fill := search.NewFilling()
 	work := func() {
 		if n := fill.Block(block, reply); n != records {

@@ -10,7 +10,7 @@ import (
 // Body is what a line adds to the body of a request; ok is false if there is a
 // fault in it.
 func Body(line []byte) (body []byte, ok bool) {
-	f := filler{writer: &writer{Sink: &Sink{index: nil}}, seen: map[string]struct{}{}}
+	f := filler{writer: &writer{Sink: &Sink{cfg: Config{Versions: true}}}, seen: map[string]struct{}{}}
 	line = append(bytes.Clone(line), '\n')
 	if fault := f.check(line); fault != sound {
 		return nil, false
@@ -43,7 +43,7 @@ type Filling struct {
 
 // NewFilling makes a request of 8 MiB.
 func NewFilling() *Filling {
-	return &Filling{f: filler{writer: &writer{Sink: &Sink{}}, seen: map[string]struct{}{}}, q: newRequest(8 << 20), reply: newReply()}
+	return &Filling{f: filler{writer: &writer{Sink: &Sink{cfg: Config{Versions: true}}}, seen: map[string]struct{}{}}, q: newRequest(8 << 20), reply: newReply()}
 }
 
 // Block fills the request with a block, and reads a reply, and returns the

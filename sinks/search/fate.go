@@ -25,7 +25,7 @@ const (
 )
 
 // judge says what becomes of a record that was refused.
-func judge(status int32, kind []byte, action string) fate {
+func judge(r *record, status int32, kind []byte, action string) fate {
 	switch string(kind) {
 	case "cluster_block_exception":
 		if status == http.StatusTooManyRequests { // no room on the disks
@@ -39,7 +39,11 @@ func judge(status int32, kind []byte, action string) fate {
 		return again
 	}
 	switch {
-	case status == http.StatusConflict && action == "create":
+	case older(r, status, kind):
+		return applied
+	case status == http.StatusNotFound && r.remove:
+		return applied // nothing is there, maybe since an attempt whose reply was lost
+	case status == http.StatusConflict && action == "create" && !r.remove:
 		return applied // it was there already, maybe by an attempt whose reply was lost
 	case status >= 500, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
 		return again
@@ -49,6 +53,12 @@ func judge(status int32, kind []byte, action string) fate {
 	return dead
 }
 
+// older reports whether the cluster has a newer version of the document, and so
+// keeps that.
+func older(r *record, status int32, kind []byte) bool {
+	return r.versioned && status == http.StatusConflict && string(kind) == "version_conflict_engine_exception"
+}
+
 // settle acts on the reply to recs. It returns those that are to be sent again
 // and why, in order. A record that was applied is sent again too if an earlier
 // one with its _id is: else that one would come last.
@@ -56,10 +66,13 @@ func (s *sender) settle(ctx context.Context, q *request, recs []record, attempt 
 	s.fates = slices.Grow(s.fates[:0], len(recs))[:len(recs)]
 	clear(s.fates)
 	var why error
-	left := 0
+	left, outdated := 0, 0
 	for _, f := range s.reply.refused {
 		r := &recs[f.at]
-		fate := judge(f.status, s.reply.kind(f), s.cfg.Action)
+		fate := judge(r, f.status, s.reply.kind(f), s.cfg.Action)
+		if older(r, f.status, s.reply.kind(f)) {
+			outdated++
+		}
 		if fate == applied {
 			continue
 		}
@@ -77,6 +90,9 @@ func (s *sender) settle(ctx context.Context, q *request, recs []record, attempt 
 			}
 		}
 		s.fates[f.at] = fate
+	}
+	if outdated > 0 {
+		pipeline.Logger(ctx).Debug("the cluster has newer versions and keeps them", "records", outdated)
 	}
 	if left == 0 {
 		return nil, nil
@@ -104,7 +120,7 @@ func (s *sender) follow(q *request, recs []record) {
 		if r.anonymous || s.fates[i] == dead {
 			continue
 		}
-		id := maphash.Bytes(s.seed, q.body[r.action:r.source])
+		id := maphash.Bytes(s.seed, q.names(&r))
 		if _, ok := s.again[id]; ok {
 			s.fates[i] = again
 		} else if s.fates[i] == again {

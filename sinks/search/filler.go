@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	"sluice/pipeline"
 )
@@ -61,6 +62,9 @@ func (f *filler) next(ctx context.Context) error {
 
 // item copies the records of an item, and releases it.
 func (f *filler) item(ctx context.Context, it *pipeline.Item) error {
+	if it.Delete {
+		return f.remove(ctx, it)
+	}
 	b, ok := it.Body.(*pipeline.Block)
 	if !ok {
 		return fmt.Errorf("%s: BUG: no block of records", it.Key)
@@ -79,11 +83,53 @@ func (f *filler) item(ctx context.Context, it *pipeline.Item) error {
 	if records >= 0 && records != int64(number) {
 		return fmt.Errorf("%s: BUG: %d records in a block of %d", it.Key, number, records)
 	}
+	f.end(it)
+	return nil
+}
+
+// end says that all of the item is in requests.
+func (f *filler) end(it *pipeline.Item) {
 	it.Release()
 	f.q.of(it)
 	f.q.ended = len(f.q.items)
 	f.q.notes, f.notes = append(f.q.notes, f.notes...), f.notes[:0]
+}
+
+// remove adds what deletes the document that an item names.
+func (f *filler) remove(ctx context.Context, it *pipeline.Item) error {
+	if f.cfg.Action == "create" {
+		return fmt.Errorf("delete %s: action create leaves documents as they are; use index", it.Key)
+	}
+	f.env = envelope{index: f.Sink.index, id: quoted(it.Key)}
+	if it.Meta != nil {
+		if f.env.index == nil {
+			f.env.index = quoted(it.Meta.Index)
+		}
+		if routing, ok := it.Meta.Tags[Routing]; ok {
+			f.env.routing = quoted(routing)
+		}
+	}
+	if it.Version != "" && f.cfg.Versions {
+		f.env.version = []byte(it.Version)
+	}
+	if fault := f.sound(); fault != sound {
+		return fmt.Errorf("delete %s: %w", it.Key, &refusals[fault])
+	}
+	if err := f.place(ctx, nil); err != nil {
+		return err
+	}
+	f.q.add("delete", nil, &f.env, sound).item = f.q.of(it)
+	f.end(it)
 	return nil
+}
+
+// quoted is text as JSON, but for text that is not UTF-8, which becomes no JSON.
+func quoted(text string) []byte {
+	if !utf8.ValidString(text) {
+		return []byte(text)
+	}
+	b, _ := json.Marshal(text) // a string: it never fails
+	return b
 }
 
 // record copies one record into a request.
@@ -92,17 +138,8 @@ func (f *filler) record(ctx context.Context, it *pipeline.Item, line []byte, num
 	if fault != sound {
 		f.env = envelope{}
 	}
-	if !f.q.fits(line, &f.env, int(f.most.Load())) {
-		if err := f.next(ctx); err != nil {
-			return err
-		}
-	}
-	if f.q.small == nil && !f.q.room(line, &f.env) {
-		small, err := pipeline.Large(ctx)
-		if err != nil {
-			return err
-		}
-		f.q.small = small
+	if err := f.place(ctx, line); err != nil {
+		return err
 	}
 	if fault == sound && f.env.id == nil {
 		f.doubt.Do(func() {
@@ -114,6 +151,22 @@ func (f *filler) record(ctx context.Context, it *pipeline.Item, line []byte, num
 	return nil
 }
 
+// place sees to it that there is room in the request for the record that was
+// looked at last.
+func (f *filler) place(ctx context.Context, line []byte) error {
+	if !f.q.fits(line, &f.env, int(f.most.Load())) {
+		if err := f.next(ctx); err != nil {
+			return err
+		}
+	}
+	if f.q.small != nil || f.q.room(line, &f.env) {
+		return nil
+	}
+	small, err := pipeline.Large(ctx)
+	f.q.small = small
+	return err
+}
+
 // check takes a line apart and looks for what would cost the whole request.
 func (f *filler) check(line []byte) fault {
 	if !f.env.scan(line) {
@@ -122,6 +175,14 @@ func (f *filler) check(line []byte) fault {
 	if f.Sink.index != nil {
 		f.env.index = f.Sink.index
 	}
+	if !f.cfg.Versions || f.cfg.Action == "create" || f.env.id == nil {
+		f.env.version = nil // a document whose _id the engine makes is always new
+	}
+	return f.sound()
+}
+
+// sound looks for what is wrong with the parts of a record.
+func (f *filler) sound() fault {
 	if f.index == nil || !bytes.Equal(f.index, f.env.index) {
 		f.index = append(f.index[:0], f.env.index...)
 		f.fault = f.target(f.index)
@@ -133,6 +194,8 @@ func (f *filler) check(line []byte) fault {
 		return badID
 	case f.env.routing != nil && decodedLen(f.env.routing) < 0:
 		return badRouting
+	case f.env.version != nil && !whole(f.env.version):
+		return badVersion
 	}
 	return sound
 }

@@ -32,8 +32,8 @@ func newReal(t testing.TB) *real {
 	t.Helper()
 	c := servers.Search(t)
 	r := &real{c.Engine, t, c.URL, fmt.Sprintf("sink-search-%08x", rand.Uint32())}
-	t.Cleanup(func() { r.call("DELETE", "/"+r.index, "") })
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	t.Cleanup(func() { r.call("DELETE", "/"+r.index, "") })
 	return r
 }
 
@@ -211,8 +211,9 @@ func TestARealFloodStageIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestFaultsOnTheWayLoseAndDoubleNothing(t *testing.T) {
-	for name, rule := range map[string]*faultproxy.Rule{
+// faults is what may happen to a bulk request on the way.
+func faults() map[string]*faultproxy.Rule {
+	return map[string]*faultproxy.Rule{
 		"429":                        {Status: 429, Times: 2},
 		"503":                        {Status: 503, Body: "<html>"},
 		"reply lost":                 {Late: true, Cut: true},
@@ -225,7 +226,11 @@ func TestFaultsOnTheWayLoseAndDoubleNothing(t *testing.T) {
 			r.Header.Del("Content-Length")
 		}},
 		"413 of what would be too large": {Status: 413},
-	} {
+	}
+}
+
+func TestFaultsOnTheWayLoseAndDoubleNothing(t *testing.T) {
+	for name, rule := range faults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReal(t)

@@ -78,12 +78,17 @@ func (r *reply) read(src io.Reader) error {
 	return r.in.end()
 }
 
+// plain is what nearly all items of a reply are.
+var plain = [...]string{`{"index":{"status":201}}`, `{"index":{"status":200}}`, `{"create":{"status":201}}`, `{"delete":{"status":200}}`}
+
 // item reads {"index":{"status":201}}, which may hold an error besides.
 func (r *reply) item() error {
 	f := refused{at: int32(r.items)}
 	r.items++
-	if r.in.literally(`{"index":{"status":201}}`) { // nearly all of them
-		return nil
+	for _, text := range plain {
+		if r.in.literally(text) {
+			return nil
+		}
 	}
 	err := r.in.object(func([]byte) error {
 		return r.in.object(func(key []byte) (err error) {

@@ -1,6 +1,9 @@
 package search
 
 import (
+	"bytes"
+	"encoding/json"
+
 	"sluice/pipeline"
 )
 
@@ -27,6 +30,8 @@ type record struct {
 	item, number        int32  // it is record number of items[item], from 0
 	fault               fault  // why it cannot be sent
 	anonymous           bool   // it has no _id, the engine makes one
+	versioned           bool   // the engine keeps what it has if that is newer
+	remove              bool   // it deletes a document: there is no source line
 }
 
 // recordSize is the size of a record, in bytes.
@@ -60,25 +65,35 @@ func (q *request) room(line []byte, e *envelope) bool {
 
 // room is what a record adds to the body, in bytes, at most.
 func (e *envelope) room() int {
-	return actionRoom + len(e.index) + len(e.id) + len(e.routing) + len(e.source)
+	n := actionRoom + len(e.index) + len(e.id) + len(e.routing) + len(e.source)
+	if e.version != nil {
+		n += versionRoom + len(e.version)
+	}
+	return n
 }
 
-// actionRoom is what a record adds to the body besides the values in it.
-const actionRoom = len(`{"create":{"_index":,"_id":,"routing":}}` + "\n\n")
+// What a record adds to the body besides the values in it, and what its version
+// adds.
+const (
+	actionRoom  = len(`{"create":{"_index":,"_id":,"routing":}}` + "\n\n")
+	versionRoom = len(`"version":,"version_type":"external_gte",`)
+)
 
 // add copies a record, which cannot be sent if there is a fault.
 func (q *request) add(verb string, line []byte, e *envelope, f fault) *record {
 	at, end := len(line), len(line)
-	r := record{action: uint32(len(q.body)), fault: f, anonymous: e.id == nil}
+	r := record{action: uint32(len(q.body)), fault: f, anonymous: e.id == nil, versioned: e.version != nil}
 	r.source = r.action
 	if f == sound {
 		q.body = appendAction(q.body, verb, e)
 		r.source = uint32(len(q.body))
+	} else {
+		q.faults++
+	}
+	if r.remove = f == sound && e.source == nil; f == sound && !r.remove {
 		q.body = append(append(q.body, e.source...), '\n')
 		at = cap(line) - cap(e.source) // the source is a slice of the line
 		end = at + len(e.source)
-	} else {
-		q.faults++
 	}
 	r.end, r.head = uint32(len(q.body)), uint32(len(q.rest))
 	q.rest = append(q.rest, line[:at]...)
@@ -89,10 +104,14 @@ func (q *request) add(verb string, line []byte, e *envelope, f fault) *record {
 	return &q.recs[len(q.recs)-1]
 }
 
-// appendAction appends the line that says what to do with the source after it.
+// appendAction appends the line that says what to do, with the source after it
+// if there is one. What names the document comes last.
 func appendAction(b []byte, verb string, e *envelope) []byte {
-	b = append(append(append(b, `{"`...), verb...), `":{"_index":`...)
-	b = append(b, e.index...)
+	b = append(append(append(b, `{"`...), verb...), `":{`...)
+	if e.version != nil {
+		b = append(append(append(b, `"version":`...), e.version...), `,"version_type":"external_gte",`...)
+	}
+	b = append(append(b, document...), e.index...)
 	if e.id != nil {
 		b = append(append(b, `,"_id":`...), e.id...)
 	}
@@ -100,6 +119,31 @@ func appendAction(b []byte, verb string, e *envelope) []byte {
 		b = append(append(b, `,"routing":`...), e.routing...)
 	}
 	return append(b, "}}\n"...)
+}
+
+// document begins what names the document in an action line.
+const document = `"_index":`
+
+// names gives what names the document of a record: equal for equal documents.
+func (q *request) names(r *record) []byte {
+	action := q.body[r.action:r.source]
+	action = action[bytes.Index(action, []byte(document)):]
+	if bytes.IndexByte(action, '\\') < 0 {
+		return action
+	}
+	var d struct { // its strings may be spelled otherwise elsewhere
+		Index   string `json:"_index"`
+		ID      string `json:"_id"`
+		Routing *string
+	}
+	if json.Unmarshal(append([]byte{'{'}, action[:len(action)-2]...), &d) != nil {
+		return action
+	}
+	text := document + `"` + d.Index + `","_id":"` + d.ID + `"`
+	if d.Routing != nil {
+		text += `,"routing":"` + *d.Routing + `"`
+	}
+	return []byte(text + "}}\n")
 }
 
 // appendLine appends the record as it was read.

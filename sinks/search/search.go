@@ -9,6 +9,16 @@
 //
 // Sending again is harmless for records with an _id. One without gets an _id
 // from the cluster, and may be there twice after a reply was lost.
+//
+// A record with a _version is written as external_gte: a document that the
+// cluster has in a newer version stays, and the record counts as written. So
+// lanes that write to one _id may overtake each other.
+//
+// An item with Delete, which has no body, deletes the document whose _id is its
+// Key, in the index of its Meta, with the routing of the tag [Routing] and the
+// version in Version, if there are such; it takes its turn among the records of
+// its lane. What is not there is deleted already, and what is newer stays. A
+// delete that the cluster refuses for good is an error.
 package search
 
 import (
@@ -23,12 +33,17 @@ import (
 	"sluice/pipeline"
 )
 
+// Routing is the tag of the Meta of a delete that holds the routing of the
+// document.
+const Routing = "routing"
+
 // Config is the options of the sink.
 type Config struct {
 	search.Config
-	Index  string     `yaml:"index" doc:"Index or alias that all records are written to; default: the one that each record names."`
-	Bulk   unit.Bytes `yaml:"bulk" default:"4MiB" doc:"Size of a bulk request, before compression; at most 90MiB."`
-	Action string     `yaml:"action" default:"index" enum:"index|create" doc:"create leaves documents as they are that exist already, and is what data streams need; index replaces them."`
+	Index    string     `yaml:"index" doc:"Index or alias that all records are written to; default: the one that each record names."`
+	Bulk     unit.Bytes `yaml:"bulk" default:"4MiB" doc:"Size of a bulk request, before compression; at most 90MiB."`
+	Action   string     `yaml:"action" default:"index" enum:"index|create" doc:"create leaves documents as they are that exist already, and is what data streams need; index replaces them."`
+	Versions bool       `yaml:"versions" default:"true" doc:"Whether a document with a newer version than the _version of a record stays as it is. Records without a _version replace what is there."`
 }
 
 const (

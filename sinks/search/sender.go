@@ -142,8 +142,11 @@ func (s *sender) shrink(ctx context.Context, size int) {
 }
 
 // bury makes a dead letter of a record, one at a time in all lanes: it needs
-// the record once more in memory.
+// the record once more in memory. A delete is no record: it has to succeed.
 func (s *sender) bury(ctx context.Context, q *request, r *record, why *pipeline.Refusal) error {
+	if r.remove {
+		return fmt.Errorf("%s: %w", q.body[r.action:r.source-1], why)
+	}
 	s.burying.Lock()
 	defer s.burying.Unlock()
 	s.line = q.appendLine(s.line[:0], r)

@@ -80,6 +80,9 @@ func (c *Config) Identity() string {
 	return fmt.Sprintf("%s/%s action=%s", c.Endpoint(), c.Index, c.Action)
 }
 
+// Versioned implements kind.Versioned.
+func (c *Config) Versioned() bool { return c.Versions && c.Action == "index" }
+
 // Build implements kind.Sink.
 func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
 	client, err := search.New(c.Config)

@@ -23,7 +23,7 @@ type Config struct {
 	Index     []string      `yaml:"index" required:"true" doc:"What to read, a name, wildcard, alias or data stream, or a list of them; a wildcard leaves out hidden indices."`
 	Exclude   []string      `yaml:"exclude" doc:"Indices to leave out, names or wildcards."`
 	Query     string        `yaml:"query" doc:"Which documents, as the JSON of a query; default: all."`
-	Read      string        `yaml:"read" default:"auto" enum:"auto|pit|scroll|sequence" doc:"By points in time, which survive failures, by scrolls, or by sequence numbers; auto: by sequence numbers with mode: new, into a search sink, and where writes are blocked; else by points in time where the engine has them."`
+	Read      string        `yaml:"read" default:"auto" enum:"auto|pit|shared|scroll|sequence" doc:"By points in time, which survive failures, one of each shard (pit) or of all shards of an index together (shared), by scrolls, or by sequence numbers; auto: by sequence numbers with mode: new, into a search sink, and where writes are blocked; else by a point in time of each shard where the engine has them."`
 	Start     string        `yaml:"start" default:"all" enum:"all|now" doc:"With mode: new, what the first pass takes: all documents, or only what changes from then on."`
 	With      []string      `yaml:"with" doc:"What else each record has of its document: version, seq_no or both, as _version and _seq_no."`
 	Page      unit.Bytes    `yaml:"page" default:"8MiB" min:"64KiB" max:"64MiB" doc:"About how much one reply of the cluster holds; it is never held in memory here."`

@@ -49,6 +49,7 @@ type saved struct {
 	Start    int    // of the lane
 	Way      way
 	Context  string // its name at the cluster
+	Shards   int    // in it, if it is shared by the lanes of an index
 	Total    int64  // records in it
 	To       int64  // where an index is followed: the sequence number from which it is read after this
 	Complete bool   // it was read to its end, and gave as many
@@ -67,11 +68,16 @@ func (r *reader) put(lane pipeline.Lane, c saved) error {
 	return nil
 }
 
+func parseSaved(text []byte) (c saved, err error) {
+	err = json.Unmarshal(text, &c)
+	return c, err
+}
+
 // known gives the context of the lane, if there is one.
 func (r *reader) known(lane pipeline.Lane) (c saved, ok bool, err error) {
 	text, err := r.pass.Store.Get(bucket, lane.Name)
 	if err == nil && text != nil {
-		err = json.Unmarshal(text, &c)
+		c, err = parseSaved(text)
 	}
 	if err != nil {
 		return c, false, fmt.Errorf("state: context: %w", err)
@@ -84,8 +90,7 @@ func (r *reader) forget(ctx context.Context) error {
 	var rows []pipeline.Row
 	var left []saved
 	err := r.pass.Store.Range(bucket, "", func(key string, value []byte) error {
-		var c saved
-		if json.Unmarshal(value, &c) == nil && !c.Complete {
+		if c, err := parseSaved(value); err == nil && !c.Complete {
 			left = append(left, c)
 		}
 		rows = append(rows, pipeline.Row{Bucket: bucket, Key: key})
@@ -141,9 +146,12 @@ func (o *opened) id() string {
 	return o.ID
 }
 
-// opening is the request for a point in time of one shard.
+// opening is the request for a point in time of one shard, or of all.
 func (r *reader) opening(w way, s spec) cluster.Request {
-	q := url.Values{"keep_alive": {r.alive()}, "preference": {shards(s.Shard)}}
+	q := url.Values{"keep_alive": {r.alive()}}
+	if !s.Shared {
+		q.Set("preference", shards(s.Shard))
+	}
 	if w == pit {
 		q.Set("allow_partial_pit_creation", "false")
 	}
@@ -161,7 +169,12 @@ func (l *lane) open(ctx context.Context) error {
 	if l.spec.Way == scroll {
 		return l.sample(ctx)
 	}
-	err := l.client.Retry(ctx, func() error { return l.tryOpen(ctx) })
+	open := l.tryOpen
+	if l.spec.Shared {
+		l.context.Shards = l.Parts
+		open = l.tryShare
+	}
+	err := l.client.Retry(ctx, func() error { return open(ctx) })
 	if err != nil {
 		return fmt.Errorf("open a point in time: %w", l.vanished(err))
 	}
@@ -174,13 +187,14 @@ func (l *lane) tryOpen(ctx context.Context) error {
 		return again(err)
 	}
 	l.context.Context = reply.id()
-	if s := reply.Shards; s != nil && (s.Total != 1 || s.Successful != 1 || s.Failed != 0) {
-		l.end(ctx, l.context)
-		return cluster.Again("shard missing", fmt.Errorf("_shards: %d of %d answered, want the one that was asked", s.Successful, s.Total))
+	want := l.context.shards()
+	if s := reply.Shards; s != nil && (s.Total != want || s.Successful != want || s.Failed != 0) {
+		l.close(ctx)
+		return cluster.Again("shard missing", fmt.Errorf("_shards: %d of %d answered, want %d that were asked", s.Successful, s.Total, want))
 	}
 	total, err := l.ping(ctx, true)
 	if err != nil {
-		l.end(ctx, l.context)
+		l.close(ctx)
 		return again(err)
 	}
 	l.context.Total = total
@@ -195,7 +209,7 @@ func (l *lane) opened(ctx context.Context) error {
 		err = recreated("another")
 	}
 	if err != nil {
-		l.end(ctx, l.context)
+		l.close(ctx)
 		return l.vanished(err)
 	}
 	if err := l.put(l.Lane, l.context); err != nil {
@@ -239,7 +253,7 @@ func (l *lane) ping(ctx context.Context, count bool) (int64, error) {
 	err := l.client.CallOnce(ctx, cluster.Request{
 		Path:  "/_search",
 		Query: url.Values{"allow_partial_search_results": {"false"}},
-		Body:  fmt.Appendf(nil, `{"size":0,"track_total_hits":%t,"query":%s,"pit":{"id":%q,"keep_alive":%q}}`, count, l.query, l.context.Context, l.alive()),
+		Body:  fmt.Appendf(nil, `{"size":0,"track_total_hits":%t,"query":%s,"pit":{"id":%q,"keep_alive":%q}%s}`, count, l.query, l.context.Context, l.alive(), l.slice()),
 	}, &reply)
 	if err == nil && reply.PIT != "" && reply.PIT != l.context.Context {
 		l.context.Context = reply.PIT
@@ -250,14 +264,14 @@ func (l *lane) ping(ctx context.Context, count bool) (int64, error) {
 	if err != nil || !count {
 		return 0, err
 	}
-	return reply.total()
+	return reply.total(l.context.shards())
 }
 
 // startOver ends a lane whose position no longer holds. The frame lets only
 // those start over that have moved; where nothing says so, what was read may
 // have been delivered nevertheless, and an item with nothing in it says it.
 func (l *lane) startOver(ctx context.Context, why error) error {
-	l.end(ctx, l.context)
+	l.close(ctx)
 	if err := pipeline.Send(ctx, l.out, &pipeline.Item{}); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func Cut(in io.Reader, max int64, size int) (records, sorts []string, sizes []in
 	s.reset(in, func(h *hit, raw, part []byte) error { return l.part(ctx, h, raw, part) })
 	h, err := s.head()
 	if err == nil {
-		err = h.check()
+		err = h.check(1)
 	}
 	for err == nil {
 		var ok bool

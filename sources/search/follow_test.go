@@ -197,7 +197,7 @@ func TestASnapshotHandsOverToSequenceNumbers(t *testing.T) {
 // operation, four passes with changes between them, give each last version.
 func TestACrashAnywhereWhileFollowingLosesNothing(t *testing.T) {
 	t.Parallel()
-	for _, read := range append(snapshots(t), "auto") {
+	for _, read := range []string{snapshots(t)[0], "auto"} {
 		for at := 1; ; at++ {
 			i := newIndex(t, "", 1, "")
 			i.fill(t, 700, 1000)

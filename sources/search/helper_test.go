@@ -68,10 +68,13 @@ func newPITIndex(t *testing.T, shards int, settings string) *index {
 // snapshots is the ways in which the engine can be read as it is at a moment.
 func snapshots(t *testing.T) []string {
 	t.Helper()
-	if servers.Search(t).PointInTime() == "" {
+	switch e := servers.Search(t).Engine; {
+	case e.PointInTime() == "":
 		return []string{"scroll"}
+	case e.Name == "opensearch-2": // has no _shard_doc
+		return []string{"pit", "scroll"}
 	}
-	return []string{"pit", "scroll"}
+	return []string{"pit", "shared", "scroll"}
 }
 
 // ways is how the engine can be read.

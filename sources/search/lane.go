@@ -160,7 +160,7 @@ func (l *lane) finish(ctx context.Context) error {
 	if err := l.put(l.Lane, l.context); err != nil {
 		return err
 	}
-	if l.context.Way == scroll || l.context.Total == 0 { // nothing will be read from it again
+	if l.context.Way == scroll || l.context.Total == 0 && !l.spec.Shared { // nothing will be read from it again
 		l.end(ctx, l.context)
 		return nil
 	}

@@ -29,7 +29,7 @@ func (l *lane) page(ctx context.Context) (hits int, err error) {
 	early := h.TerminatedEarly && l.context.Way == scroll && l.context.Context != ""
 	h.TerminatedEarly = h.TerminatedEarly && !early
 	if err == nil {
-		err = h.check()
+		err = h.check(l.context.shards())
 	}
 	if err == nil {
 		err = l.renew(ctx, &h)
@@ -52,8 +52,8 @@ func (l *lane) page(ctx context.Context) (hits int, err error) {
 func (l *lane) request() cluster.Request {
 	whole := url.Values{"allow_partial_search_results": {"false"}}
 	if l.context.Way != scroll {
-		body := fmt.Appendf(nil, `{"size":%d,"track_total_hits":false,"sort":["_doc"]%s%s,"query":%s,"pit":{"id":%q,"keep_alive":%q}`,
-			l.pages.hits, l.extra, l.seqNo, l.query, l.context.Context, l.alive())
+		body := fmt.Appendf(nil, `{"size":%d,"track_total_hits":false,"sort":%s%s%s,"query":%s,"pit":{"id":%q,"keep_alive":%q}%s`,
+			l.pages.hits, l.context.sort(), l.extra, l.seqNo, l.query, l.context.Context, l.alive(), l.slice())
 		if l.at.count > 0 {
 			body = fmt.Appendf(body, `,"search_after":%s`, l.at.after)
 		}
@@ -109,7 +109,7 @@ func (l *lane) sample(ctx context.Context) error {
 		l.split.reset(resp.Body, func(*hit, []byte, []byte) error { return nil })
 		h, err := l.split.head()
 		if err == nil {
-			err = h.check()
+			err = h.check(1)
 		}
 		hits := 0
 		for ok := true; err == nil; hits++ {

@@ -21,7 +21,8 @@ type spec struct {
 	UUID   string
 	Shard  int
 	Way    way
-	Window int // most hits that a page of this index may have
+	Shared bool `json:",omitempty"` // a point in time is that of all lanes of the index
+	Window int  // most hits that a page of this index may have
 
 	// What follows is for lanes that end at a sequence number.
 	From    int64  `json:",omitempty"` // begins behind it
@@ -131,8 +132,8 @@ func (r *reader) choose(ctx context.Context, f *found) (_ way, why string, _ err
 		}
 		errs = append(errs, err)
 	}
-	if r.config.Read == "pit" {
-		return "", "", fmt.Errorf("read: pit: the engine opens no point in time; use read: auto or scroll: %w", errors.Join(errs...))
+	if r.config.Read != "auto" {
+		return "", "", fmt.Errorf("read: %s: the engine opens no point in time; use read: auto or scroll: %w", r.config.Read, errors.Join(errs...))
 	}
 	if a := cluster.AsError(errs[0]); a.Status == http.StatusForbidden {
 		pipeline.Logger(ctx).Warn("no permission to open points in time, reading by scrolls", "error", errs[0])
@@ -192,7 +193,7 @@ func (r *reader) lanes(ctx context.Context, f *found) ([]pipeline.Lane, error) {
 // lane makes the lane of a shard, and reports whether there is news in it. h is
 // the history of its index, where that matters.
 func (r *reader) lane(f *found, i cluster.Index, shard int, h *history) (l pipeline.Lane, news bool, err error) {
-	s := spec{Index: i.Name, UUID: i.UUID, Shard: shard, Way: f.way, Window: 10_000}
+	s := spec{Index: i.Name, UUID: i.UUID, Shard: shard, Way: f.way, Shared: r.config.Read == "shared" && i.Shards > 1, Window: 10_000}
 	if n, err := strconv.Atoi(i.Settings["index.max_result_window"]); err == nil && n > 0 {
 		s.Window = min(n, s.Window)
 	}
@@ -254,9 +255,9 @@ type counted struct {
 	}
 }
 
-// total gives the number, if it is exact and the shard has answered.
-func (c *counted) total() (int64, error) {
-	if err := c.check(); err != nil {
+// total gives the number, if it is exact and all shards have answered.
+func (c *counted) total(shards int) (int64, error) {
+	if err := c.check(shards); err != nil {
 		return 0, err
 	}
 	if c.Hits.Total.Relation != "eq" {

@@ -136,7 +136,7 @@ func (l *lane) numbers(ctx context.Context, w *window) error {
 	defer l.unmark()
 	h, err := l.split.head()
 	if err == nil {
-		err = h.check()
+		err = h.check(1)
 	}
 	if err == nil && (h.Hits.Total == nil || h.Hits.Total.Relation != "eq") {
 		err = cluster.Again("malformed reply", errors.New("the reply has no exact number of hits"))

@@ -57,7 +57,20 @@ func (s *Source) open(p *pipeline.Pass) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reader{Source: s, client: client, pass: p, read: map[string]saved{}, states: map[string]*state{}}, nil
+	r := &reader{Source: s, client: client, pass: p, read: map[string]saved{}, states: map[string]*state{}, shared: map[string]int{}}
+	if p.Lanes == nil {
+		return r, nil
+	}
+	err = p.Store.Range(bucket, "", func(name string, value []byte) error {
+		if c, err := parseSaved(value); err == nil && c.Complete && c.Pass == p.Number {
+			r.read[name] = c // the run before this one may have ended before it closed it
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("state: contexts: %w", err)
+	}
+	return r, nil
 }
 
 // Check connects to the cluster and says what would be read, one finding a line.
@@ -100,7 +113,8 @@ type reader struct {
 
 	mu     sync.Mutex
 	read   map[string]saved  // contexts of lanes that were read to the end, by lane; to be closed
-	states map[string]*state // of indices that are read by sequence numbers
+	states map[string]*state // of indices, for what their lanes share
+	shared map[string]int    // lanes that need a shared context no more, by UUID of the index
 }
 
 // Close implements [pipeline.Reader]. Contexts that are needed to go on stay
@@ -119,6 +133,7 @@ func (r *reader) Saved(ctx context.Context, lane pipeline.Lane, pos pipeline.Pos
 	ok = ok && err == nil && (at.bySeq || at.count == c.Total)
 	if ok {
 		delete(r.read, lane.Name)
+		ok = r.last(c, lane.Parts)
 	}
 	r.mu.Unlock()
 	if ok {

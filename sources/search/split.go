@@ -166,8 +166,9 @@ type head struct {
 // errEarly is a reply that lacks hits.
 var errEarly = cluster.Again("timed out", errors.New("terminated_early: the reply is not complete"))
 
-// check says whether the one shard that was asked has given all it has.
-func (h *head) check() error {
+// check says whether all shards that were asked, want of them, have given all
+// they have.
+func (h *head) check(want int) error {
 	switch s := h.Shards; {
 	case s == nil || h.TimedOut == nil:
 		return cluster.Again("reply order", errors.New("unexpected order of the reply: its hits come before timed_out and _shards"))
@@ -181,8 +182,8 @@ func (h *head) check() error {
 			why = ": " + s.Failures[0].Reason.Type + ": " + s.Failures[0].Reason.Reason
 		}
 		return cluster.Again("shard failed", fmt.Errorf("_shards: %d of %d failed%s", s.Failed, s.Total, why))
-	case s.Total != 1 || s.Successful != 1 && s.Successful+s.Skipped != 1:
-		return cluster.Again("shard missing", fmt.Errorf("_shards: %d of %d answered, want the one that was asked", s.Successful+s.Skipped, s.Total))
+	case s.Total != want || s.Successful != want && s.Successful+s.Skipped != want:
+		return cluster.Again("shard missing", fmt.Errorf("_shards: %d of %d answered, want %d that were asked", s.Successful+s.Skipped, s.Total, want))
 	}
 	return nil
 }

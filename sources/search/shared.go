@@ -1,0 +1,78 @@
+package search
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"sluice/pipeline"
+)
+
+// One point in time can hold all shards of an index. Each lane then reads the
+// slice of it that is its shard: with as many slices as shards, a slice is a
+// shard (https://www.elastic.co/docs/reference/elasticsearch/rest-apis/paginate-search-results#slice-scroll),
+// so lanes may as well read from different ones, as happens when one is lost.
+
+// shards is how many shards answer a page.
+func (c *saved) shards() int { return max(1, c.Shards) }
+
+// sort is an order without ties: _doc is one of a shard only.
+func (c *saved) sort() string {
+	if c.Shards > 0 {
+		return `["_doc",{"_shard_doc":"asc"}]`
+	}
+	return `["_doc"]`
+}
+
+// slice is the member of a body that chooses the lane's part of a shared context.
+func (l *lane) slice() string {
+	if l.context.Shards == 0 {
+		return ""
+	}
+	return fmt.Sprintf(`,"slice":{"id":%d,"max":%d}`, l.spec.Shard, l.context.Shards)
+}
+
+// sharedKey is where the shared context of an index is; no lane has this name.
+func sharedKey(index string) string { return "/" + index }
+
+// tryShare takes the context that another lane of the index has opened, if it
+// is still there, or opens one.
+func (l *lane) tryShare(ctx context.Context) error {
+	st := l.stateOf(l.spec.Index)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	key := pipeline.Lane{Name: sharedKey(l.spec.Index), ID: l.spec.UUID}
+	c, ok, err := l.known(key)
+	if err != nil {
+		return err
+	}
+	if ok && c.Way == l.context.Way {
+		l.context.Context = c.Context
+		l.context.Total, err = l.ping(ctx, true)
+		if err == nil || !gone(err) {
+			return again(err)
+		}
+	}
+	if err := l.tryOpen(ctx); err != nil {
+		l.end(ctx, l.context) // nobody else has it
+		return err
+	}
+	return l.put(key, saved{Pass: l.pass.Number, ID: key.ID, Way: l.context.Way, Context: l.context.Context, Shards: l.context.Shards})
+}
+
+// close closes the context of the lane, unless others use it.
+func (l *lane) close(ctx context.Context) {
+	if !l.spec.Shared {
+		l.end(ctx, l.context)
+	}
+}
+
+// last says, of a context that a lane needs no more, whether any other does.
+func (r *reader) last(c saved, lanes int) bool {
+	if c.Shards == 0 {
+		return true
+	}
+	uuid, _, _ := strings.Cut(c.ID, "/")
+	r.shared[uuid]++
+	return r.shared[uuid] == lanes
+}

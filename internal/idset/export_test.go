@@ -15,6 +15,9 @@ func (s *Set) Tiny() { s.sizes = sizes{buffer: 16, hashes: 2, found: 2, names: 1
 // Cut makes a set cut parts of more than so many documents.
 func (s *Set) Cut(n int) { s.sizes.hashes = n }
 
+// Find makes room for so many entries and bytes of what is found.
+func (s *Set) Find(n, bytes int) { s.sizes.found, s.sizes.names = n, bytes }
+
 // FullAfter lets writes fail after so many bytes of a file.
 func (s *Set) FullAfter(n int, err error) {
 	create := s.create

@@ -138,6 +138,18 @@ func TestAnEmptySide(t *testing.T) {
 	}
 }
 
+func TestAnIDWithItsRoutingIsNoOtherID(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ids")
+	s := newSet(t, dir)
+	must(t, s.AddSource([]byte("ab"), nil))
+	must(t, s.AddSource([]byte("c"), []byte("r")))
+	must(t, s.AddTarget([]byte("a"), []byte("b"), 1))
+	must(t, s.AddTarget([]byte("c"), nil, 2))
+	if got := missing(t, s, dir); len(got) != 2 {
+		t.Errorf("got %v, want both documents of the target", got)
+	}
+}
+
 // A part that only has the same again is small, however often it has it.
 func TestTheSameAgainAndAgain(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ids")
@@ -150,6 +162,24 @@ func TestTheSameAgainAndAgain(t *testing.T) {
 	}
 	if got, want := missing(t, s, dir), []doc{{"b", "r", 9999}}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// About ten documents of a part, of all lengths, are found again and again.
+func TestWhatIsFoundTwiceIsLeftOutAndTheRestStaysWhole(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ids")
+	s, m := newSet(t, dir), newModel()
+	s.Find(40, 4000)
+	for n := range int64(20) {
+		v := 20 - n // those that stay were added first
+		for i := range 640 {
+			id := fmt.Sprint(i) + strings.Repeat("x", i%50)
+			m.addTarget(id, "", v)
+			must(t, s.AddTarget([]byte(id), nil, v))
+		}
+	}
+	if diff := cmp.Diff(m.missing(), missing(t, s, dir)); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
 	}
 }
 
@@ -214,6 +244,9 @@ func TestWhatAKilledRunLeftIsRemovedAndNothingElse(t *testing.T) {
 	other := filepath.Join(dir, "other")
 	must(t, os.WriteFile(other, nil, 0o666))
 	s = newSet(t, dir)
+	if list, _ := os.ReadDir(dir); len(list) != 1 {
+		t.Errorf("%d files in a new set, want only what is not its own", len(list))
+	}
 	must(t, s.AddTarget([]byte("new"), nil, 1))
 	var got []string
 	must(t, s.Missing(t.Context(), func(id, _ []byte, _ int64) error { got = append(got, string(id)); return nil }))

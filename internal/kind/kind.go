@@ -18,6 +18,8 @@
 package kind
 
 import (
+	"context"
+
 	"sluice/pipeline"
 )
 
@@ -66,6 +68,21 @@ type News interface{ News() }
 // Versioned is a Sink that can say that it orders the writes to one _id by the
 // _version of records.
 type Versioned interface{ Versioned() bool }
+
+// Lister is a Sink that takes deletes (see [pipeline.Item]) and can say which
+// documents its target holds, so that those are found which no longer exist at
+// the source.
+type Lister interface {
+	// Target names what the records of an index are written to. If it is the
+	// same for several indices, a document of the target may be of any of them.
+	Target(index string) string
+	// List calls yield for each document of the target of an index, in any order,
+	// and of some more than once. It gives all that searches of the target find,
+	// or an error; a target that does not exist has none. The slices are valid
+	// during the call; routing is empty if there is none. An error of yield
+	// ends it.
+	List(ctx context.Context, index string, yield func(id, routing []byte, version int64) error) error
+}
 
 // Transform is the options of a kind of transform.
 type Transform interface {

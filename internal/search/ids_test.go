@@ -74,7 +74,7 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.give(w, &c, q.Size, q.Total, map[string]any{"pit_id": q.PIT.ID})
 	case r.URL.Path == "/logs/_search" && r.URL.Query().Get("scroll") != "":
 		name := fmt.Sprintf("scroll-%d", len(s.open)+s.pages)
-		s.open[name] = &context1{shard: shard, next: q.Size<<32 | 0}
+		s.open[name] = &context1{shard: shard, next: q.Size << 32}
 		s.giveScroll(w, name, q.Total)
 	case r.URL.Path == "/_search/scroll" && s.open[q.Scroll] != nil:
 		s.giveScroll(w, q.Scroll, false)
@@ -282,8 +282,8 @@ func TestAScrollsPageIsNeverAskedForTwice(t *testing.T) {
 			return 0, ""
 		}
 		got, err := list(t, to(cluster(t, s.ServeHTTP)), "logs")
-		if diff := cmp.Diff(s.want(), got); err != nil || diff != "" {
-			t.Errorf("%d: %v (-want +got):\n%s", status, err, diff)
+		if diff := cmp.Diff(s.want(), got); err != nil || diff != "" || s.pages != 3+6 {
+			t.Errorf("%d: %v, %d pages, want 3 and all 6 from the beginning (-want +got):\n%s", status, err, s.pages, diff)
 		}
 	}
 }

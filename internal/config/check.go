@@ -2,6 +2,8 @@ package config
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -27,12 +29,21 @@ func (d *decoder) check(f *File) {
 	for _, p := range f.Pipelines {
 		p.env = kind.Env{
 			Pipeline: p.Name, MaxRecord: int64(p.MaxRecord), Every: p.Every > 0, Transient: d.Transient,
-			New:     p.Mode == "new",
+			New:     p.Mode == "new", Scratch: d.scratch(f, p.Name),
 			Workers: min(maxWorkers, (d.workers()+p.Lanes-1)/p.Lanes),
 		}
 		d.limits(f, p)
 		d.stages(p)
 	}
+}
+
+// scratch is beside the state, where there is room; without one, where all
+// temporary files are.
+func (o Options) scratch(f *File, name string) string {
+	if o.Transient {
+		return filepath.Join(os.TempDir(), "sluice-"+name)
+	}
+	return filepath.Join(f.State, name+".scratch")
 }
 
 func (o Options) workers() int {
@@ -64,6 +75,7 @@ func (d *decoder) stages(p *Pipeline) {
 	if v, ok := p.Sink.Options.(kind.Versioned); ok {
 		p.env.Versions = v.Versioned()
 	}
+	p.env.Target, _ = p.Sink.Options.(kind.Lister)
 	if _, ok := p.Source.Options.(kind.News); !ok && p.env.New && p.Source.Kind != "" {
 		at := spot{base: join("pipelines", p.Name)}.in("mode")
 		d.fail(d.places[at.path()], at, "new: a source of kind %s takes everything in each pass; leave mode out", p.Source.Kind)

@@ -40,6 +40,8 @@ type Env struct {
 	Every     bool   // the pipeline repeats its passes
 	New       bool   // passes take what is new since the last complete one
 	Versions  bool   // the sink orders the writes to one _id by the _version of records
+	Target    Lister // the sink, if it is one
+	Scratch   string // directory for files that are worth nothing to another process; it need not be there
 	Transient bool   // the state lives no longer than the process (copy without --state)
 }
 

@@ -20,14 +20,16 @@ import (
 // are the same.
 type Config struct {
 	cluster.Config
-	Index     []string      `yaml:"index" required:"true" doc:"What to read, a name, wildcard, alias or data stream, or a list of them; a wildcard leaves out hidden indices."`
-	Exclude   []string      `yaml:"exclude" doc:"Indices to leave out, names or wildcards."`
-	Query     string        `yaml:"query" doc:"Which documents, as the JSON of a query; default: all."`
-	Read      string        `yaml:"read" default:"auto" enum:"auto|pit|shared|scroll|sequence" doc:"By points in time, which survive failures, one of each shard (pit) or of all shards of an index together (shared), by scrolls, or by sequence numbers; auto: by sequence numbers with mode: new, into a search sink, and where writes are blocked; else by a point in time of each shard where the engine has them."`
-	Start     string        `yaml:"start" default:"all" enum:"all|now" doc:"With mode: new, what the first pass takes: all documents, or only what changes from then on."`
-	With      []string      `yaml:"with" doc:"What else each record has of its document: version, seq_no or both, as _version and _seq_no."`
-	Page      unit.Bytes    `yaml:"page" default:"8MiB" min:"64KiB" max:"64MiB" doc:"About how much one reply of the cluster holds; it is never held in memory here."`
-	KeepAlive unit.Duration `yaml:"keep_alive" default:"5m" min:"1s" max:"24h" doc:"How long the cluster keeps a point in time or scroll after its last use: at least as long as Sluice may be down, to go on where it was."`
+	Index          []string      `yaml:"index" required:"true" doc:"What to read, a name, wildcard, alias or data stream, or a list of them; a wildcard leaves out hidden indices."`
+	Exclude        []string      `yaml:"exclude" doc:"Indices to leave out, names or wildcards."`
+	Query          string        `yaml:"query" doc:"Which documents, as the JSON of a query; default: all."`
+	Read           string        `yaml:"read" default:"auto" enum:"auto|pit|shared|scroll|sequence" doc:"By points in time, which survive failures, one of each shard (pit) or of all shards of an index together (shared), by scrolls, or by sequence numbers; auto: by sequence numbers with mode: new, into a search sink, and where writes are blocked; else by a point in time of each shard where the engine has them."`
+	Start          string        `yaml:"start" default:"all" enum:"all|now" doc:"With mode: new, what the first pass takes: all documents, or only what changes from then on."`
+	Deletes        string        `yaml:"deletes" default:"ignore" enum:"ignore|reconcile" doc:"With mode: new, what becomes of documents that were deleted: they stay at the sink, or are found by comparing the _ids of both sides, and deleted there too."`
+	ReconcileEvery unit.Duration `yaml:"reconcile_every" default:"1h" min:"0s" doc:"How long after the last comparison a pass compares again; nothing new is read meanwhile."`
+	With           []string      `yaml:"with" doc:"What else each record has of its document: version, seq_no or both, as _version and _seq_no."`
+	Page           unit.Bytes    `yaml:"page" default:"8MiB" min:"64KiB" max:"64MiB" doc:"About how much one reply of the cluster holds; it is never held in memory here."`
+	KeepAlive      unit.Duration `yaml:"keep_alive" default:"5m" min:"1s" max:"24h" doc:"How long the cluster keeps a point in time or scroll after its last use: at least as long as Sluice may be down, to go on where it was."`
 }
 
 // Problems implements [kind.Source].
@@ -49,6 +51,9 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	}
 	if c.Start == "now" && !env.New {
 		add("start", "now is for mode: new, which goes on from there")
+	}
+	if c.Deletes == "reconcile" && (!env.New || !env.Versions || env.Target == nil) {
+		add("deletes", "reconcile is for mode: new and a search sink that orders writes by version (action: index, versions: true)")
 	}
 	if _, err := c.query(); err != nil {
 		add("query", fmt.Sprintf("this is not the JSON of a query: %v; write one as '{\"term\": {\"level\": \"error\"}}'", err))
@@ -103,7 +108,7 @@ func (c *Config) source(env kind.Env) (*Source, error) {
 	sum := sha256.Sum256([]byte(query))
 	s := &Source{
 		config: *c, query: query, digest: hex.EncodeToString(sum[:8]), keepAlive: time.Duration(c.KeepAlive),
-		blocks: max(3, env.Workers+2), maxRecord: env.MaxRecord, news: env.New, versions: env.Versions,
+		blocks: max(3, env.Workers+2), maxRecord: env.MaxRecord, news: env.New, versions: env.Versions, target: env.Target, scratch: env.Scratch,
 		withVersion: slices.Contains(c.With, "version"), withSeqNo: slices.Contains(c.With, "seq_no"),
 	}
 	if s.withVersion {

@@ -248,12 +248,24 @@ func again(err error) error {
 
 // ping uses the point in time, so that it stays. It counts what is in a new one.
 func (l *lane) ping(ctx context.Context, count bool) (int64, error) {
+	total, err := l.use(ctx, count, l.slice())
+	if a := cluster.AsError(err); a != nil && count && l.spec.Shared && a.Has("field _id not found") {
+		total, err = l.use(ctx, count, "") // an index without any field cannot be sliced
+		if err == nil && total > 0 {
+			return 0, a
+		}
+	}
+	return total, err
+}
+
+// use asks the point in time for no hits.
+func (l *lane) use(ctx context.Context, count bool, slice string) (int64, error) {
 	l.asked = time.Now()
 	var reply counted
 	err := l.client.CallOnce(ctx, cluster.Request{
 		Path:  "/_search",
 		Query: url.Values{"allow_partial_search_results": {"false"}},
-		Body:  fmt.Appendf(nil, `{"size":0,"track_total_hits":%t,"query":%s,"pit":{"id":%q,"keep_alive":%q}%s}`, count, l.query, l.context.Context, l.alive(), l.slice()),
+		Body:  fmt.Appendf(nil, `{"size":0,"track_total_hits":%t,"query":%s,"pit":{"id":%q,"keep_alive":%q}%s}`, count, l.query, l.context.Context, l.alive(), slice),
 	}, &reply)
 	if err == nil && reply.PIT != "" && reply.PIT != l.context.Context {
 		l.context.Context = reply.PIT

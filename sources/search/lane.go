@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	cluster "sluice/internal/search"
@@ -35,6 +36,9 @@ type lane struct {
 
 // Read implements [pipeline.Reader].
 func (r *reader) Read(ctx context.Context, pl pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
+	if strings.HasPrefix(pl.ID, deletesID) {
+		return r.readDeletes(ctx, pl, from, out)
+	}
 	at, err := parse(from)
 	if err != nil {
 		return err
@@ -86,6 +90,9 @@ func (l *lane) run(ctx context.Context) error {
 		if gone, err := l.begin(ctx); gone || err != nil {
 			return err
 		}
+	}
+	if l.spec.Shared && l.context.Total == 0 {
+		return l.finish(ctx)
 	}
 	return l.readAll(ctx)
 }

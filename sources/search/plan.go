@@ -120,8 +120,9 @@ func (r *reader) choose(ctx context.Context, f *found) (_ way, why string, _ err
 		var reply opened
 		err := r.client.CallOnce(ctx, r.opening(w, spec{Index: f.indices[0].Name}), &reply)
 		if err == nil {
+			err = r.sharable(ctx, reply.id())
 			r.end(ctx, saved{Way: w, Context: reply.id()})
-			return w, "one could be opened", nil
+			return w, "one could be opened", err
 		}
 		a := cluster.AsError(err)
 		if _, again := cluster.Retryable(err); i == 0 && (again || a == nil || a.Status >= http.StatusInternalServerError) && has(f.engine) {
@@ -140,6 +141,19 @@ func (r *reader) choose(ctx context.Context, f *found) (_ way, why string, _ err
 		return scroll, "no permission to open points in time", nil
 	}
 	return scroll, "the engine opens no points in time", nil
+}
+
+// sharable tries whether hits of several shards can be put into an order, if
+// they are to be.
+func (r *reader) sharable(ctx context.Context, id string) error {
+	if r.config.Read != "shared" {
+		return nil
+	}
+	err := r.client.CallOnce(ctx, cluster.Request{Path: "/_search", Body: fmt.Appendf(nil, `{"size":0,"sort":[{"_shard_doc":"asc"}],"pit":{"id":%q}}`, id)}, nil)
+	if err != nil {
+		return fmt.Errorf("read: shared: the engine cannot sort by _shard_doc; use read: pit: %w", err)
+	}
+	return nil
 }
 
 // preferred is sequence, with the reason, if it is to be tried.
@@ -187,7 +201,11 @@ func (r *reader) lanes(ctx context.Context, f *found) ([]pipeline.Lane, error) {
 			}
 		}
 	}
-	return lanes, r.count(ctx, lanes)
+	if err := r.count(ctx, lanes); err != nil {
+		return nil, err
+	}
+	more, err := r.deletes(ctx, f.indices)
+	return append(lanes, more...), err
 }
 
 // lane makes the lane of a shard, and reports whether there is news in it. h is

@@ -23,6 +23,8 @@ import (
 	"sync"
 	"time"
 
+	"sluice/internal/idset"
+	"sluice/internal/kind"
 	cluster "sluice/internal/search"
 	"sluice/pipeline"
 )
@@ -33,19 +35,28 @@ type Source struct {
 	query                  string // JSON
 	digest                 string // of the query
 	keepAlive              time.Duration
-	extra                  string // members of the body of each page
-	seqNo                  string // likewise, where its numbers are wanted
-	withVersion, withSeqNo bool   // each record has them
-	news                   bool   // passes take what is new
-	versions               bool   // records carry a version that orders them
-	blocks                 int    // of a lane in flight
+	extra                  string      // members of the body of each page
+	seqNo                  string      // likewise, where its numbers are wanted
+	withVersion, withSeqNo bool        // each record has them
+	news                   bool        // passes take what is new
+	versions               bool        // records carry a version that orders them
+	target                 kind.Lister // where they go, if deletes are found there
+	scratch                string      // directory for that
+	blocks                 int         // of a lane in flight
 	maxRecord              int64
 }
 
 // Need implements [pipeline.Sized]: blocks, and what is read ahead.
 func (s *Source) Need() (lane, shared int64) {
-	return pipeline.QuotaSize(s.blocks) + splitBuffer + cluster.ConnectionMemory, pipeline.LargeSize(s.maxRecord)
+	shared = pipeline.LargeSize(s.maxRecord)
+	if s.config.Deletes == "reconcile" {
+		shared += idset.Memory + listMemory
+	}
+	return pipeline.QuotaSize(s.blocks) + splitBuffer + cluster.ConnectionMemory, shared
 }
+
+// listMemory is what it takes to list ids: pages that are decoded.
+const listMemory = 8 << 20
 
 // Open implements [pipeline.Source].
 func (s *Source) Open(_ context.Context, p *pipeline.Pass) (pipeline.Reader, error) {
@@ -110,6 +121,8 @@ type reader struct {
 	*Source
 	client *cluster.Client
 	pass   *pipeline.Pass
+
+	comparing sync.Mutex // while a lane of deletes is read
 
 	mu     sync.Mutex
 	read   map[string]saved  // contexts of lanes that were read to the end, by lane; to be closed

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -127,7 +126,7 @@ func (r *reader) readDeletes(ctx context.Context, lane pipeline.Lane, from pipel
 func (c *comparison) compare(ctx context.Context) (err error) {
 	c.comparing.Lock() // one at a time: there is memory for one
 	defer c.comparing.Unlock()
-	set, err := idset.New(filepath.Join(c.scratch, "deletes"))
+	set, err := idset.New(c.scratch)
 	if err != nil {
 		return err
 	}

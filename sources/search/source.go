@@ -18,6 +18,7 @@ package search
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 

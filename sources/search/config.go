@@ -23,6 +23,7 @@ type Config struct {
 	Index     []string      `yaml:"index" required:"true" doc:"What to read, a name, wildcard, alias or data stream, or a list of them; a wildcard leaves out hidden indices."`
 	Exclude   []string      `yaml:"exclude" doc:"Indices to leave out, names or wildcards."`
 	Query     string        `yaml:"query" doc:"Which documents, as the JSON of a query; default: all."`
+	Take      []string      `yaml:"take" default:"data" enum:"data|indices|templates|pipelines|data_streams" doc:"What to read, one of these or a list: documents (data); the settings, mappings and aliases of indices; and of what concerns them the index templates, ingest pipelines and data streams."`
 	Read      string        `yaml:"read" default:"auto" enum:"auto|pit|scroll|sequence" doc:"By points in time, which survive failures, by scrolls, or by sequence numbers; auto: by sequence numbers with mode: new, into a search sink, and where writes are blocked; else by points in time where the engine has them."`
 	Start     string        `yaml:"start" default:"all" enum:"all|now" doc:"With mode: new, what the first pass takes: all documents, or only what changes from then on."`
 	With      []string      `yaml:"with" doc:"What else each record has of its document: version, seq_no or both, as _version and _seq_no."`
@@ -49,6 +50,9 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	}
 	if c.Start == "now" && !env.New {
 		add("start", "now is for mode: new, which goes on from there")
+	}
+	if c.Take != nil && len(c.Take) == 0 {
+		add("take", "there is nothing in the list; write data")
 	}
 	if _, err := c.query(); err != nil {
 		add("query", fmt.Sprintf("this is not the JSON of a query: %v; write one as '{\"term\": {\"level\": \"error\"}}'", err))
@@ -77,7 +81,7 @@ func (c *Config) query() (string, error) {
 func (c *Config) News() {}
 
 // Gives implements [kind.Source].
-func (c *Config) Gives() kind.Form { return kind.Records }
+func (c *Config) Gives() kind.Form { return c.gives() }
 
 // Identity implements [kind.Source].
 func (c *Config) Identity() string {
@@ -89,7 +93,7 @@ func (c *Config) Identity() string {
 		query, _ := c.query()
 		id += " query " + query
 	}
-	return id
+	return id + c.taking()
 }
 
 // Build implements [kind.Source].

@@ -35,6 +35,9 @@ type lane struct {
 
 // Read implements [pipeline.Reader].
 func (r *reader) Read(ctx context.Context, pl pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
+	if pl.Aside {
+		return r.describe(ctx, pl, from, out)
+	}
 	at, err := parse(from)
 	if err != nil {
 		return err

@@ -14,7 +14,8 @@ import (
 // Both are slices of the JSON they were found in.
 type member struct{ key, value []byte }
 
-// children lists what is in an object or array; nothing of another value.
+// children lists what is in an object or array; nothing of another value. Line
+// ends between values become blanks, in place.
 func children(b []byte) (list []member) {
 	if !container(b) {
 		return nil

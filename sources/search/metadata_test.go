@@ -121,8 +121,8 @@ var made = map[string]string{
 	"settings": `{"settings":{"number_of_shards":3,"number_of_replicas":0,"number_of_routing_shards":6,"refresh_interval":"-1","codec":"best_compression",
 		"max_result_window":20000,"routing_partition_size":2,"mapping":{"ignore_malformed":true,"depth.limit":30},"max_ngram_diff":7,
 		"default_pipeline":"_none","blocks.read_only_allow_delete":false,"priority":3,"hidden":true},"mappings":{"_routing":{"required":true}}}`,
-	"analysis": `{"settings":{"analysis":{"analyzer":{"mine":{"type":"custom","tokenizer":"standard","filter":["lowercase","stops"],"char_filter":["dots"]}},
-		"filter":{"stops":{"type":"stop","stopwords":["a","é\"x","\ud83d\ude00"]}},"char_filter":{"dots":{"type":"mapping","mappings":[". => -","\\u0020 => _"]}},
+	"analysis": `{"settings":{"analysis":{"analyzer":{"mine":{"type":"custom","tokenizer":"standard","filter":["lowercase","stops"]}},
+		"filter":{"stops":{"type":"stop","stopwords":["a","é\"x","\ud83d\ude00"]}},
 		"normalizer":{"low":{"type":"custom","filter":["lowercase"]}}},"similarity":{"flat":{"type":"BM25","b":0.30}},
 		"sort.field":["when","name"],"sort.order":["desc","asc"]},
 		"mappings":{"properties":{"text":{"type":"text","analyzer":"mine","similarity":"flat"},"name":{"type":"keyword","normalizer":"low"},"when":{"type":"date"}}}}`,
@@ -202,7 +202,10 @@ func (i *index) provide(t *testing.T, path, body string) {
 	if !i.at(t, "PUT", path, body) {
 		t.FailNow()
 	}
-	t.Cleanup(func() { i.at(t, "DELETE", path, "") })
+	t.Cleanup(func() {
+		i.at(t, "DELETE", "/"+i.name+"?ignore_unavailable=true", "") // it may use it
+		i.at(t, "DELETE", path, "")
+	})
 }
 
 // paths of things that are not indices, by the last segment of their keys.
@@ -233,7 +236,7 @@ func TestWhatConcernsIndicesIsTakenAndNothingElse(t *testing.T) {
 	i := newIndex(t, "", 1, "")
 	n := i.name
 	for _, p := range []string{"default", "final", "component", "legacy", "unused"} {
-		i.provide(t, "/_ingest/pipeline/"+n+"-"+p, `{"description":"a","processors":[{"set":{"field":"f","value":"é"}}]}`)
+		i.provide(t, "/_ingest/pipeline/"+n+"-"+p, `{"description":"é \"a\"","version":7,"processors":[]}`)
 	}
 	i.provide(t, "/_component_template/"+n+"-c", fmt.Sprintf(`{"template":{"settings":{"index.default_pipeline":"%s-component"}},"version":3,"_meta":{"b":1,"a":[2]}}`, n))
 	i.provide(t, "/_component_template/"+n+"-unused", `{"template":{}}`)

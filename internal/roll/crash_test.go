@@ -69,7 +69,7 @@ func scenarios() map[string]scenario {
 		return []pipelinetest.Lane{{Name: "about", ID: "D", To: 6, Aside: true}, {Name: "a", ID: "A", To: 5}}
 	}
 	besideAgain := beside
-	besideAgain.Lose = map[string]int{"D": 4}
+	besideAgain.Lose = map[string]int{"D": 5}
 	rolled := "{pass}/{lane}_{sequence:3}"
 	return map[string]scenario{
 		"bytes":           {source: blocks, key: rolled, roll: roll.Options{Bytes: 50}},

@@ -48,7 +48,7 @@ func (d *describing) run(t *testing.T) (pipeline.Result, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.last = &pipeline.Pipeline{Name: "p", Source: source, Sink: d, Store: &d.store, Lanes: 1, Log: slog.New(slog.DiscardHandler)}
+	d.last = &pipeline.Pipeline{Name: "p", Source: source, Sink: d, Store: &d.store, Lanes: 1, New: d.env.New, Log: slog.New(slog.DiscardHandler)}
 	return d.last.Run(t.Context())
 }
 
@@ -399,6 +399,20 @@ func TestTheLaneOfMetadataGoesOnAfterTheLastDocument(t *testing.T) {
 	clear(d.documents)
 	if diff := cmp.Diff(want, d.complete(t)); diff != "" {
 		t.Errorf("the next pass (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPassThatTakesWhatIsNewTakesAllMetadata(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 10, 300)
+	d := newDescribing(config(i.url, i), "data", "indices")
+	d.env.New = true
+	for range 2 {
+		clear(d.documents)
+		if got := d.complete(t); len(got) != 1 || d.records != 10 {
+			t.Errorf("got %d documents and %d records so far, want the one of the index in each pass, and 10", len(got), d.records)
+		}
 	}
 }
 

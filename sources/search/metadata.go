@@ -121,7 +121,7 @@ const metadataBlocks = 2
 
 // metadataSize is the longest reply of the cluster about one thing. What is
 // written of it is longer, because it is indented, and may have max_record.
-func (s *Source) metadataSize() int64 { return max(s.maxRecord/2, pipeline.BlockSize) }
+func (s *Source) metadataSize() int64 { return max(s.maxRecord/4, pipeline.BlockSize) }
 
 // metadataNeed is the memory that such a reply takes, with the places of what
 // is in it. The document goes into a block.

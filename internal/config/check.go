@@ -29,7 +29,7 @@ func (d *decoder) check(f *File) {
 	for _, p := range f.Pipelines {
 		p.env = kind.Env{
 			Pipeline: p.Name, MaxRecord: int64(p.MaxRecord), Every: p.Every > 0, Transient: d.Transient,
-			New:     p.Mode == "new", Scratch: d.scratch(f, p.Name),
+			New: p.Mode == "new", Scratch: d.scratch(f, p.Name),
 			Workers: min(maxWorkers, (d.workers()+p.Lanes-1)/p.Lanes),
 		}
 		d.limits(f, p)
@@ -92,7 +92,7 @@ func (d *decoder) stages(p *Pipeline) {
 			continue
 		}
 		d.problems(t.place(), t.Options.Problems(p.env)...)
-		if !known {
+		if !known || form == kind.Metadata {
 			continue
 		}
 		out, problem := t.Options.Form(form)
@@ -109,7 +109,11 @@ func (d *decoder) stages(p *Pipeline) {
 	if !known {
 		return
 	}
-	if problem := p.Sink.Options.Takes(form); problem != nil {
+	problem := p.Sink.Options.Takes(form)
+	if s, ok := p.Source.Options.(kind.Describer); ok && problem == nil && s.Describes() {
+		problem = p.Sink.Options.Takes(kind.Metadata)
+	}
+	if problem != nil {
 		d.problems(p.Sink.place(), *problem)
 	}
 }

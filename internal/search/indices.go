@@ -97,8 +97,8 @@ func names(patterns []string) (list []string) {
 	return list
 }
 
-// wildcards is one expression for names in which * stands for anything.
-func wildcards(patterns []string) *regexp.Regexp {
+// Wildcards is one expression for names in which * stands for anything.
+func Wildcards(patterns []string) *regexp.Regexp {
 	list := names(patterns)
 	for i, p := range list {
 		list[i] = strings.ReplaceAll(regexp.QuoteMeta(p), `\*`, `.*`)

@@ -32,7 +32,7 @@ type Selection struct {
 // is also meant by its own name, its data stream, a wildcard, or an alias that
 // has none.
 func (c *Client) Select(ctx context.Context, patterns, exclude []string) (*Selection, error) {
-	s := &selector{Client: c, not: wildcards(exclude), known: newCatalog(), asked: map[string]bool{}, meant: map[string]*meaning{}, out: &Selection{}}
+	s := &selector{Client: c, not: Wildcards(exclude), known: newCatalog(), asked: map[string]bool{}, meant: map[string]*meaning{}, out: &Selection{}}
 	for _, p := range names(patterns) {
 		if p == "_all" {
 			p = "*"
@@ -109,7 +109,7 @@ func (s *selector) match() (found []string) {
 		exists = append(exists, p)
 	}
 	s.out.plain = exists
-	plain, dotted := wildcards(open), wildcards(s.out.dotted)
+	plain, dotted := Wildcards(open), Wildcards(s.out.dotted)
 	for _, name := range s.known.names() {
 		dot := strings.HasPrefix(name, ".")
 		if !s.not.MatchString(name) && (s.asked[name] || !dot && plain.MatchString(name) || dot && dotted.MatchString(name)) {

@@ -70,13 +70,18 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 	if err != nil {
 		return nil, err
 	}
+	metadata, err := r.described(f.indices)
+	if err != nil || !r.config.takes(takeData) {
+		return metadata, err
+	}
 	log := pipeline.Logger(ctx)
 	log.Info("reading indices", "engine", f.engine.String(), "indices", len(f.indices), "by", f.way.name(), "because", f.why)
 	for _, w := range f.warnings {
 		log.Warn("not as it was indexed", "finding", w)
 	}
 	r.announce(ctx, f)
-	return r.lanes(ctx, f)
+	shards, err := r.lanes(ctx, f)
+	return append(metadata, shards...), err
 }
 
 // find looks for what there is to read, and how.
@@ -86,8 +91,8 @@ func (r *reader) find(ctx context.Context) (*found, error) {
 	if f.engine, err = r.client.Engine(ctx); err != nil {
 		return nil, err
 	}
-	if err = r.findIndices(ctx, f); err != nil {
-		return nil, err
+	if err = r.findIndices(ctx, f); err != nil || !r.config.takes(takeData) {
+		return f, err
 	}
 	f.way, f.why, err = r.choose(ctx, f)
 	return f, err

@@ -67,7 +67,7 @@ func (r *reader) findIndices(ctx context.Context, f *found) (err error) {
 		return err
 	}
 	f.indices = f.selection.Indices
-	if err = r.complete(f.selection); err != nil {
+	if err = r.complete(f.selection); err != nil || !r.config.takes(takeData) {
 		return err
 	}
 	if f.warnings, err = r.verbatim(ctx, f.selection); err != nil {

@@ -47,7 +47,7 @@ type Source struct {
 
 // Need implements [pipeline.Sized]: blocks, and what is read ahead.
 func (s *Source) Need() (lane, shared int64) {
-	shared = pipeline.LargeSize(s.maxRecord)
+	shared = pipeline.LargeSize(s.maxRecord) + s.metadataNeed()
 	if s.config.Deletes == "reconcile" {
 		shared += idset.Memory + listMemory
 	}
@@ -94,11 +94,15 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	metadata, err := r.foresee(ctx, f)
+	if err != nil || !s.config.takes(takeData) {
+		return metadata, err
+	}
 	lanes, err := r.lanes(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	return r.findings(f, lanes), f.failure()
+	return append(r.findings(f, lanes), metadata...), f.failure()
 }
 
 // reader reads one pass. It implements [pipeline.Reader] and [pipeline.Saver].

@@ -93,6 +93,14 @@ func (e Engine) MappingError() string {
 	return "mapper_parsing_exception"
 }
 
+// managers is the setting that names the nodes a new cluster begins with.
+func (e Engine) managers() string {
+	if e.Name == "opensearch-2" || e.Name == "opensearch-3" {
+		return "cluster.initial_cluster_manager_nodes"
+	}
+	return "cluster.initial_master_nodes"
+}
+
 // folder is its name in Home.
 func (e Engine) folder() string {
 	product, _, _ := strings.Cut(e.Name, "-")

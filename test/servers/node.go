@@ -1,29 +1,87 @@
 package servers
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
-// heap is the memory of a search engine's JVM.
-const heap = "640m"
+// alone and shared are options of a search engine's JVM: of a node that is
+// alone, and of one of several, where quick starts and little memory matter.
+func alone() []string { return []string{"-Xms640m", "-Xmx640m", "-XX:+ExitOnOutOfMemoryError"} }
+func shared() []string {
+	return []string{"-Xms300m", "-Xmx300m", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
+}
 
 // node is what one node of a search engine is started with.
 type node struct {
 	Engine
 	home, java, dir string
+	jvm             []string // options
 	http, transport int
-	settings        []string
+	settings        []string // "key=value"
+}
+
+// prepare fetches a search engine if need be, and makes n nodes of it that
+// would not find each other.
+func prepare(ctx context.Context, e Engine, n int) ([]node, error) {
+	home, err := fetchEngine(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	java, err := javaHome(e.oldest, e.newest)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(2 * n)
+	if err != nil {
+		return nil, err
+	}
+	nodes := make([]node, n)
+	for i := range nodes {
+		nodes[i] = node{Engine: e, home: home, java: java, http: ports[2*i], transport: ports[2*i+1]}
+	}
+	return nodes, nil
+}
+
+// join gives nodes the settings with which they become one cluster.
+func join(nodes []node) {
+	var names, hosts []string
+	for i, n := range nodes {
+		names = append(names, "node-"+strconv.Itoa(i))
+		hosts = append(hosts, "127.0.0.1:"+strconv.Itoa(n.transport))
+	}
+	for i := range nodes {
+		n := &nodes[i]
+		n.settings = append(n.settings, "cluster.name=sluice-"+strconv.Itoa(nodes[0].http), "node.name="+names[i],
+			"discovery.seed_hosts="+strings.Join(hosts, ","), n.managers()+"="+strings.Join(names, ","))
+		if n.runner != "" {
+			n.settings = append(n.settings, "discovery.type=zen") // the class Node would have it alone
+		}
+	}
+}
+
+// server makes a server of the node, which answers at the path below 500 once
+// it is ready.
+func (n node) server(ready string) (*Server, error) {
+	s := &Server{URL: "http://127.0.0.1:" + strconv.Itoa(n.http), name: n.Name, log: filepath.Join(n.dir, "server.log"), ready: ready, start: n.embedded}
+	if n.runner != "" {
+		return s, nil
+	}
+	s.start = n.program
+	return s, n.configure()
 }
 
 // embedded is the command of an engine that the class Node starts.
 func (n node) embedded() *exec.Cmd {
-	args := []string{"-Xms" + heap, "-Xmx" + heap, "-XX:+ExitOnOutOfMemoryError", "-Dfile.encoding=UTF-8", "-Djava.io.tmpdir=" + n.dir,
-		"-Dlog4j2.configurationFile=" + filepath.Join(n.home, "log4j2.properties")}
+	args := append(slices.Clone(n.jvm), "-Dfile.encoding=UTF-8", "-Djava.io.tmpdir="+n.dir,
+		"-Dlog4j2.configurationFile="+filepath.Join(n.home, "log4j2.properties"))
 	if n.oldest >= 21 {
 		args = append(args, "--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector")
 	}
@@ -47,7 +105,7 @@ func (n node) configure() error {
 	if err := os.WriteFile(filepath.Join(config, "log4j2.properties"), log, 0o644); err != nil {
 		return err
 	}
-	jvm := "-Xms" + heap + "\n-Xmx" + heap + "\n-XX:+ExitOnOutOfMemoryError\n-Djava.io.tmpdir=" + n.temporary() + "\n"
+	jvm := strings.Join(n.jvm, "\n") + "\n-Djava.io.tmpdir=" + n.temporary() + "\n"
 	if err := os.WriteFile(filepath.Join(config, "jvm.options"), []byte(jvm), 0o644); err != nil {
 		return err
 	}
@@ -61,7 +119,7 @@ func (n node) temporary() string { return filepath.Join(n.dir, "tmp") }
 // program is the command of an engine with a program of its own.
 func (n node) program() *exec.Cmd {
 	settings := append([]string{
-		"network.host=127.0.0.1", "http.port=" + strconv.Itoa(n.http), "transport.port=" + strconv.Itoa(n.transport), "discovery.type=single-node",
+		"network.host=127.0.0.1", "http.port=" + strconv.Itoa(n.http), "transport.port=" + strconv.Itoa(n.transport),
 		"path.data=" + filepath.Join(n.dir, "data"), "path.logs=" + filepath.Join(n.dir, "logs"),
 		"cluster.routing.allocation.disk.threshold_enabled=false", "xpack.security.enabled=false",
 	}, n.settings...)

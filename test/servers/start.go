@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -33,29 +34,60 @@ func StartOpenSearch(ctx context.Context, dir string, settings ...string) (*Serv
 // StartEngine fetches a search engine if need be, starts it with its data in
 // dir, and returns when it is ready. Settings are "key=value".
 func StartEngine(ctx context.Context, e Engine, dir string, settings ...string) (*Server, error) {
-	home, err := fetchEngine(ctx, e)
+	nodes, err := prepare(ctx, e, 1)
 	if err != nil {
 		return nil, err
 	}
-	java, err := javaHome(e.oldest, e.newest)
-	if err != nil {
-		return nil, err
+	n := nodes[0]
+	n.dir, n.jvm, n.settings = dir, alone(), settings
+	if n.runner == "" {
+		n.settings = append([]string{"discovery.type=single-node"}, settings...)
 	}
-	ports, err := freePorts(2)
-	if err != nil {
-		return nil, err
-	}
-	n := node{Engine: e, home: home, java: java, dir: dir, http: ports[0], transport: ports[1], settings: settings}
-	s := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", n.http), name: e.Name, log: filepath.Join(dir, "server.log"),
-		ready: "/_cluster/health?wait_for_status=yellow&timeout=2s", start: n.embedded}
-	if e.runner == "" {
-		s.start = n.program
-		err = n.configure()
-	}
+	s, err := n.server("/_cluster/health?wait_for_status=yellow&timeout=2s")
 	if err != nil {
 		return nil, err
 	}
 	return s, s.Start(ctx)
+}
+
+// StartCluster is StartEngine for a cluster of n nodes: processes of their own,
+// with a small heap, each of which may be killed and started again. It returns
+// when all are there and every copy of every shard is; starting one again
+// returns when that is so again, and not before the others are there.
+func StartCluster(ctx context.Context, e Engine, dir string, n int, settings ...string) (_ []*Server, err error) {
+	nodes, err := prepare(ctx, e, n)
+	if err != nil {
+		return nil, err
+	}
+	join(nodes)
+	var servers []*Server
+	defer func() {
+		if err != nil {
+			for _, s := range servers {
+				s.Kill()
+			}
+		}
+	}()
+	for i, n := range nodes {
+		n.dir, n.jvm, n.settings = filepath.Join(dir, strconv.Itoa(i)), shared(), append(n.settings, settings...)
+		if err := os.MkdirAll(n.dir, 0o755); err != nil {
+			return nil, err
+		}
+		s, err := n.server(fmt.Sprintf("/_cluster/health?wait_for_nodes=%d&wait_for_status=green&timeout=2s", len(nodes)))
+		if err != nil {
+			return nil, err
+		}
+		if err := s.launch(); err != nil {
+			return nil, err
+		}
+		servers = append(servers, s)
+	}
+	for _, s := range servers {
+		if err := s.await(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return servers, nil
 }
 
 // StartS3 builds VersityGW if need be and starts it with its data in dir. Its
@@ -88,6 +120,14 @@ func StartS3(ctx context.Context, dir string) (*Server, error) {
 // Start starts the server again after Stop or Kill, at the same address and
 // with the same data, and returns when it is ready.
 func (s *Server) Start(ctx context.Context) error {
+	if err := s.launch(); err != nil {
+		return err
+	}
+	return s.await(ctx)
+}
+
+// launch starts the process.
+func (s *Server) launch() error {
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
@@ -107,6 +147,11 @@ func (s *Server) Start(ctx context.Context) error {
 		defer close(ended)
 		cmd.Wait()
 	}(s.cmd, s.ended)
+	return nil
+}
+
+// await returns when the server is ready, and ends it if it does not become so.
+func (s *Server) await(ctx context.Context) error {
 	if err := s.wait(ctx); err != nil {
 		s.Kill()
 		tail, _ := os.ReadFile(s.log)

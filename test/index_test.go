@@ -36,24 +36,33 @@ func (c cluster) call(t *testing.T, method, path, body string) []byte {
 
 func (c cluster) ask(t *testing.T, method, path, body string) (int, []byte) {
 	t.Helper()
+	status, b, err := c.send(method, path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, b
+}
+
+// send is ask for where a test cannot end.
+func (c cluster) send(method, path, body string) (status int, answer []byte, err error) {
 	ctx, cancel := within(2 * time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, c.url+path, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return 0, nil, err
 	}
 	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, b
+	answer, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, answer, err
 }
+
+// client keeps a connection for each of the writers of a test.
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 
 // index makes an empty index that goes with the test.
 func (c cluster) index(t *testing.T, name string, shards int, mapping string) {
@@ -100,12 +109,13 @@ func oneLine(b []byte) string {
 	return strings.NewReplacer("\n", " ", "\r", " ").Replace(string(bytes.TrimSpace(b)))
 }
 
-// documents reads a whole index, page by page.
-func (c cluster) documents(t *testing.T, index string) documents {
+// documents reads a whole index, page by page; or that part of it that the
+// parameters of the search say.
+func (c cluster) documents(t *testing.T, index string, parameters ...string) documents {
 	t.Helper()
 	c.call(t, "POST", "/"+index+"/_refresh", "")
 	all := documents{}
-	page := c.call(t, "POST", "/"+index+"/_search?scroll=1m", `{"size":5000,"sort":["_doc"]}`)
+	page := c.call(t, "POST", "/"+index+"/_search?scroll=1m&"+strings.Join(parameters, "&"), `{"size":5000,"sort":["_doc"]}`)
 	for {
 		var r struct {
 			ID   string `json:"_scroll_id"`

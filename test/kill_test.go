@@ -29,17 +29,23 @@ func slowly(t *testing.T, url string, delay time.Duration) *faultproxy.Proxy {
 func (j *job) killed(t *testing.T, pipeline string, times int, between func(n int)) {
 	t.Helper()
 	for n := range times {
-		p := j.start(t, "run", pipeline)
-		time.Sleep(time.Duration(100+rand.IntN(500)) * time.Millisecond)
-		p.cmd.Process.Signal(syscall.SIGKILL)
-		if o := p.wait(t); o.Status >= 0 {
-			t.Fatalf("kill %d: it ended before, with %d: the job is too small for this test\n%s", n, o.Status, o.Stderr)
-		}
+		j.kill(t, pipeline, time.Duration(100+rand.IntN(500))*time.Millisecond)
 		if between != nil {
 			between(n)
 		}
 	}
 	j.want(t, 0, pipeline)
+}
+
+// kill runs a pipeline, and kills it after a while with -9.
+func (j *job) kill(t *testing.T, pipeline string, after time.Duration) {
+	t.Helper()
+	p := j.start(t, "run", pipeline)
+	time.Sleep(after)
+	p.cmd.Process.Signal(syscall.SIGKILL)
+	if o := p.wait(t); o.Status >= 0 {
+		t.Fatalf("it ended with %d before it was killed: the job is too small for this test\n%s", o.Status, o.Stderr)
+	}
 }
 
 // trimmed maps the part of each key after prefix to the object's bytes.

@@ -80,6 +80,9 @@ func (s *signer) sign(ctx context.Context, req *http.Request, payload []byte) er
 		return err
 	}
 	creds, err := p.Retrieve(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		return err
 	}

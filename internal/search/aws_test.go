@@ -342,7 +342,9 @@ func TestAmazonsRefusalsSayWhatToDo(t *testing.T) {
 		t.Cleanup(s.Close)
 		cfg := signing(s.URL, "es")
 		change(&cfg)
-		err := client(t, cfg).Call(t.Context(), search.Request{Path: "/i/_search"}, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		err := client(t, cfg).Call(ctx, search.Request{Path: "/i/_search"}, nil)
+		cancel()
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("got %v, want %q in it and no secret", err, says)
 		}
@@ -397,7 +399,9 @@ func TestCredentialsAreKeptAndFetchedAnewWhenTheyHaveExpired(t *testing.T) {
 	cfg.AWS.Role = "arn:aws:iam::123456789012:role/reader"
 	c := client(t, cfg)
 	ask := func() error {
-		return c.CallOnce(t.Context(), search.Request{Path: "/_search/scroll", Body: []byte(`{"scroll_id":"x"}`)}, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		return c.CallOnce(ctx, search.Request{Path: "/_search/scroll", Body: []byte(`{"scroll_id":"x"}`)}, nil)
 	}
 	for range 3 {
 		if err := ask(); err != nil {

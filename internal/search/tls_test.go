@@ -135,7 +135,7 @@ func TestAClusterMayWantAClientCertificate(t *testing.T) {
 		says string
 	}{"known": {&known, ""}, "stranger": {&stranger, "tls.cert"}, "none": {nil, "tls.cert"}} {
 		cfg := to(s.URL)
-		cfg.TLS.CA, cfg.Retry = file(t, "CERTIFICATE", s.Certificate().Raw), unit.Duration(time.Hour)
+		cfg.TLS.CA, cfg.Retry = file(t, "CERTIFICATE", s.Certificate().Raw), unit.Duration(20*time.Second)
 		if c.pair != nil {
 			cfg.TLS.Cert, cfg.TLS.Key = files(t, *c.pair)
 		}

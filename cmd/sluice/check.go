@@ -133,7 +133,8 @@ func memoryLine(f *config.Fitted) string {
 func mib(n unit.Bytes) float64 { return float64(n) / (1 << 20) }
 
 // warnings are what a user may not expect.
-func warnings(f *config.Fitted, together []*config.Fitted) (all []string) {
+func warnings(f *config.Fitted, together []*config.Fitted) []string {
+	all := f.Config.Warnings()
 	if f.Lanes < f.Config.Lanes {
 		all = append(all, fmt.Sprintf("%s configured, memory has room for %d; for all of them: memory: %v", plural(f.Config.Lanes, "lane"), f.Lanes, config.Wanted(together)))
 	}

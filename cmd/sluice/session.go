@@ -82,6 +82,9 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 			s.closers = append(s.closers, w.Close)
 			links.Dead = w
 		}
+		for _, w := range f.Config.Warnings() {
+			s.log.Warn("not safe", "pipeline", f.Config.Name, "option", w)
+		}
 		if f.Lanes < f.Config.Lanes {
 			s.log.Debug("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
 		}

@@ -167,6 +167,23 @@ func (p *Pipeline) Identity() map[string]string {
 	}
 }
 
+// Warnings says what of the options of its stages a user may not have meant.
+func (p *Pipeline) Warnings() (all []string) {
+	add := func(side, kindName string, options any) {
+		if w, ok := options.(kind.Warner); ok {
+			for _, text := range w.Warnings() {
+				all = append(all, side+" "+kindName+": "+text)
+			}
+		}
+	}
+	add("source", p.Source.Kind, p.Source.Options)
+	for _, t := range p.Transforms {
+		add("transform", t.Kind, t.Options)
+	}
+	add("sink", p.Sink.Kind, p.Sink.Options)
+	return all
+}
+
 // identity begins with the kind.
 func identity(kind, id string) string {
 	if strings.HasPrefix(id, kind) {

@@ -198,7 +198,7 @@ func hide(secret []bool) {
 
 var (
 	// secretName finds the names of options whose values may be secrets.
-	secretName = regexp.MustCompile(`(?i)pas|pwd|secret|token|credential|_key$|apikey|auth`)
+	secretName = regexp.MustCompile(`(?i)pas|pwd|secret|token|credential|_key$|apikey|auth|bearer|proxy`)
 	// someKey finds a key in a text that could not be parsed.
 	someKey = regexp.MustCompile(`(?:^|[\s{,])["']?([\w.-]+)["']?\s*:(?:\s|$)`)
 )

@@ -233,6 +233,9 @@ func note(o config.Option) string {
 				others = append(others, e)
 			}
 		}
+		if o.Default == "" {
+			return strings.Join(others, " or ")
+		}
 		return "default " + o.Default + ", else " + strings.Join(others, " or ")
 	case o.Default != "":
 		return "default " + o.Default

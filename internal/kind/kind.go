@@ -113,3 +113,11 @@ type Sink interface {
 	Identity() string
 	Build(env Env) (pipeline.Sink, error)
 }
+
+// Warner is options of a stage that can be something that a user may not have
+// meant, though it is allowed.
+type Warner interface {
+	// Warnings says what, a sentence each. They are shown by check, and logged
+	// when a run begins.
+	Warnings() []string
+}

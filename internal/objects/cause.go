@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+
+	"sluice/internal/awscreds"
 )
 
 // Causes of retries, as pipeline.Retried takes them; besides these, statuses.
@@ -37,7 +39,7 @@ var causes = map[string]string{
 func cause(err error, reached bool) string {
 	var (
 		answer *Error
-		creds  *credentialsError
+		creds  *awscreds.Error
 		send   *sendError
 		cut    *cutError
 	)

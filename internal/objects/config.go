@@ -22,12 +22,9 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go/logging"
 
+	"sluice/internal/awscreds"
 	"sluice/internal/kind"
 	"sluice/internal/unit"
 )
@@ -35,17 +32,13 @@ import (
 // Config is where a bucket is and how to get at it: the options that the s3
 // source and the s3 sink share.
 type Config struct {
-	Bucket       string        `yaml:"bucket" required:"true" doc:"Name of the bucket."`
-	Prefix       string        `yaml:"prefix" doc:"What keys begin with: the source reads the keys that begin so, the sink puts it before each key."`
-	Endpoint     string        `yaml:"endpoint" doc:"URL of a store that is not AWS, such as https://minio.example:9000."`
-	Region       string        `yaml:"region" default:"us-east-1" doc:"Region of the bucket."`
-	PathStyle    *bool         `yaml:"path_style" doc:"Bucket in the path instead of the host name; if it is not given, as with an endpoint."`
-	AccessKey    unit.Secret   `yaml:"access_key" doc:"Access key; without it, credentials come from the environment, the profile or the machine's role."`
-	SecretKey    unit.Secret   `yaml:"secret_key" doc:"Secret that belongs to access_key."`
-	SessionToken unit.Secret   `yaml:"session_token" doc:"Token of temporary credentials."`
-	Profile      string        `yaml:"profile" doc:"Profile of the shared AWS configuration files."`
-	Role         string        `yaml:"role" doc:"ARN of a role to assume."`
-	Retry        unit.Duration `yaml:"retry" default:"5m" doc:"Time for which a request that fails is tried again."`
+	Bucket    string `yaml:"bucket" required:"true" doc:"Name of the bucket."`
+	Prefix    string `yaml:"prefix" doc:"What keys begin with: the source reads the keys that begin so, the sink puts it before each key."`
+	Endpoint  string `yaml:"endpoint" doc:"URL of a store that is not AWS, such as https://minio.example:9000."`
+	Region    string `yaml:"region" default:"us-east-1" doc:"Region of the bucket."`
+	PathStyle *bool  `yaml:"path_style" doc:"Bucket in the path instead of the host name; if it is not given, as with an endpoint."`
+	awscreds.Config
+	Retry unit.Duration `yaml:"retry" default:"5m" doc:"Time for which a request that fails is tried again."`
 
 	stall time.Duration // without a byte, after which a connection has failed; 0: a minute
 }
@@ -61,18 +54,7 @@ func (c *Config) Problems() (list []kind.Problem) {
 	if p := endpointProblem(c.Endpoint); p != "" {
 		add("endpoint", "%s", p)
 	}
-	switch given := c.AccessKey != ""; {
-	case given != (c.SecretKey != ""):
-		add("secret_key", "access_key and secret_key must be given together")
-	case !given && c.SessionToken != "":
-		add("session_token", "session_token needs access_key and secret_key")
-	case given && c.Profile != "":
-		add("profile", "give either profile or access_key")
-	}
-	if c.Role != "" && !strings.HasPrefix(c.Role, "arn:") {
-		add("role", "%q is not the ARN of a role; write one as arn:aws:iam::123456789012:role/name", c.Role)
-	}
-	return list
+	return append(list, c.Config.Problems()...)
 }
 
 // endpointProblem says what is wrong with an endpoint. It never repeats it:
@@ -104,7 +86,7 @@ type Client struct {
 	bucket  string
 	api     *s3.Client
 	http    *http.Client
-	creds   *aws.CredentialsCache // nil: none to renew
+	creds   *awscreds.Provider
 	retry   time.Duration
 	reached atomic.Bool // the store has answered
 }
@@ -113,32 +95,18 @@ type Client struct {
 // or output but for reading the files of the shared AWS configuration.
 func (c *Config) Client(ctx context.Context, conns int) (*Client, error) {
 	base := awshttp.NewBuildableClient().WithTransportOptions(tune(conns, cmp.Or(c.stall, time.Minute)))
-	opts := []func(*config.LoadOptions) error{
-		config.WithRegion(c.Region),
+	cfg, err := c.Load(ctx, c.Region,
 		config.WithHTTPClient(base),
-		config.WithLogger(logging.Nop{}), // what matters is in errors
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
 		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
-	}
-	if c.Profile != "" {
-		opts = append(opts, config.WithSharedConfigProfile(c.Profile))
-	}
-	if c.AccessKey != "" {
-		opts = append(opts, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
-			c.AccessKey.Reveal(), c.SecretKey.Reveal(), c.SessionToken.Reveal())))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, opts...)
+	)
 	if err != nil {
-		return nil, fmt.Errorf("credentials: %w", err)
+		return nil, err
 	}
 	client := &Client{bucket: c.Bucket, http: fixed(cfg.HTTPClient), retry: time.Duration(c.Retry)}
 	cfg.HTTPClient = client.http
-	if c.Role != "" {
-		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), c.Role))
-	}
-	client.creds, _ = cfg.Credentials.(*aws.CredentialsCache)
-	cfg.Credentials = marked{cfg.Credentials}
+	client.creds = c.Provider(cfg)
+	cfg.Credentials = client.creds
 	client.api = s3.NewFromConfig(cfg, c.options)
 	return client, nil
 }
@@ -172,16 +140,4 @@ func (c *Config) options(o *s3.Options) {
 	if !strings.HasPrefix(c.Endpoint, "http://") { // TLS guards the payload already; its hash costs more than all else
 		o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
 	}
-}
-
-// marked is a provider whose errors can be told from those of the store.
-type marked struct{ aws.CredentialsProvider }
-
-// Retrieve implements [aws.CredentialsProvider].
-func (m marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	creds, err := m.CredentialsProvider.Retrieve(ctx)
-	if err != nil {
-		return creds, &credentialsError{err}
-	}
-	return creds, nil
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"sluice/internal/awscreds"
 )
 
 // What an [Error] may be, for errors.Is.
@@ -100,22 +102,13 @@ func (e *sendError) Error() string {
 
 func (e *sendError) Unwrap() error { return e.err }
 
-// credentialsError says that there are no credentials to ask the store with.
-type credentialsError struct{ err error }
-
-func (e *credentialsError) Error() string {
-	return fmt.Sprintf("no credentials: %v (give access_key and secret_key, a profile, or what AWS tools take from the environment)", e.err)
-}
-
-func (e *credentialsError) Unwrap() error { return e.err }
-
 // plain turns an error of the SDK into one that a person can read. It has no
 // URL in it: there may be secrets in its query.
 func plain(err error) error {
 	if err == nil {
 		return nil
 	}
-	var creds *credentialsError
+	var creds *awscreds.Error
 	if errors.As(err, &creds) {
 		return creds
 	}

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/internal/awscreds"
 	"sluice/internal/objects"
 	"sluice/internal/objects/objectstest"
 	"sluice/internal/unit"
@@ -35,7 +36,7 @@ func stub(t *testing.T, h http.HandlerFunc) objects.Config {
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return objects.Config{
-		Bucket: "b", Endpoint: s.URL, Region: "us-east-1", AccessKey: "a", SecretKey: "s", Retry: unit.Duration(time.Second),
+		Bucket: "b", Endpoint: s.URL, Region: "us-east-1", Config: awscreds.Config{AccessKey: "a", SecretKey: "s"}, Retry: unit.Duration(time.Second),
 	}
 }
 
@@ -58,17 +59,17 @@ func find(t *testing.T, c *objects.Client, key string) objects.Object {
 }
 
 func TestBadOptionsAreNamed(t *testing.T) {
-	good := objects.Config{Bucket: "archive", Endpoint: "https://minio.example:9000", AccessKey: "a", SecretKey: "s", Role: "arn:aws:iam::1:role/x"}
+	good := objects.Config{Bucket: "archive", Endpoint: "https://minio.example:9000", Config: awscreds.Config{AccessKey: "a", SecretKey: "s", Role: "arn:aws:iam::1:role/x"}}
 	if p := good.Problems(); len(p) > 0 {
 		t.Errorf("good options: got %v", p)
 	}
 	for option, c := range map[string]objects.Config{
 		"bucket":        {Bucket: "archive/logs"},
 		"endpoint":      {Bucket: "b", Endpoint: "minio:9000"},
-		"secret_key":    {Bucket: "b", AccessKey: "a"},
-		"session_token": {Bucket: "b", SessionToken: "t"},
-		"profile":       {Bucket: "b", AccessKey: "a", SecretKey: "s", Profile: "p"},
-		"role":          {Bucket: "b", Role: "admin"},
+		"secret_key":    {Bucket: "b", Config: awscreds.Config{AccessKey: "a"}},
+		"session_token": {Bucket: "b", Config: awscreds.Config{SessionToken: "t"}},
+		"profile":       {Bucket: "b", Config: awscreds.Config{AccessKey: "a", SecretKey: "s", Profile: "p"}},
+		"role":          {Bucket: "b", Config: awscreds.Config{Role: "admin"}},
 	} {
 		if p := c.Problems(); len(p) != 1 || p[0].Option != option || p[0].Message == "" {
 			t.Errorf("%s: got %v, want one problem with it", option, p)
@@ -77,7 +78,7 @@ func TestBadOptionsAreNamed(t *testing.T) {
 }
 
 func TestSecretsAreNeitherInProblemsNorInThePlace(t *testing.T) {
-	c := objects.Config{Bucket: "b", Endpoint: "https://user:topsecret@host", SecretKey: "topsecret", SessionToken: "topsecret"}
+	c := objects.Config{Bucket: "b", Endpoint: "https://user:topsecret@host", Config: awscreds.Config{SecretKey: "topsecret", SessionToken: "topsecret"}}
 	if got := fmt.Sprint(c.Problems()); strings.Contains(got, "topsecret") || !strings.Contains(got, "endpoint") {
 		t.Errorf("got %s, want the endpoint named without its password", got)
 	}

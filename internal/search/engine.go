@@ -44,6 +44,7 @@ func (e Engine) AtLeast(major, minor int) bool {
 // of another engine for the sake of old clients, it asks the node that answers,
 // and looks at the headers of the answer.
 func (c *Client) Engine(ctx context.Context) (e Engine, err error) {
+	defer func() { c.found.Store(e.Distribution) }()
 	err = c.Retry(ctx, func() error {
 		e, err = c.root(ctx)
 		return err

@@ -17,6 +17,7 @@ type Error struct {
 	Reason     string        // likewise; else the beginning of the body
 	Causes     []string      // "type: reason" of what lies below: root causes, failed shards
 	RetryAfter time.Duration // what the cluster asks for, or 0
+	Remedy     string        // what to do about it, or ""
 }
 
 // Error implements error.
@@ -36,13 +37,8 @@ func (e *Error) Error() string {
 			b.WriteString("; " + c)
 		}
 	}
-	switch e.Status {
-	case http.StatusUnauthorized:
-		b.WriteString(": the cluster does not accept these credentials; check username and password, or api_key")
-	case http.StatusForbidden:
-		if e.Type == "" || strings.Contains(e.Type, "security") {
-			b.WriteString(": the user lacks a permission")
-		}
+	if e.Remedy != "" {
+		b.WriteString(": " + e.Remedy)
 	}
 	return b.String()
 }
@@ -99,17 +95,23 @@ const (
 )
 
 // newError reads the error out of a reply.
-func newError(resp *http.Response) error {
+func newError(resp *http.Response) *Error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
 	e := &Error{Status: resp.StatusCode}
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
 		e.RetryAfter = time.Duration(s) * time.Second
 	}
-	var reply struct{ Error json.RawMessage }
+	var reply struct {
+		Error   json.RawMessage
+		Message string // so says Amazon
+	}
 	var c cause
 	switch {
 	case json.Unmarshal(body, &reply) == nil && json.Unmarshal(reply.Error, &c) == nil:
 		e.Type, e.Reason, e.Causes = c.Type, c.Reason, c.below(nil)
+	case reply.Message != "":
+		e.Type, _, _ = strings.Cut(resp.Header.Get("X-Amzn-Errortype"), ":")
+		e.Reason = reply.Message
 	case json.Unmarshal(reply.Error, &e.Reason) == nil: // no handler for this path: a string
 	case len(body) > 0 && body[0] != '<': // a page of some proxy says nothing
 		e.Reason = strings.TrimSpace(string(body[:min(len(body), maxReason)]))

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -36,6 +37,12 @@ func (n *nodes) next() *node {
 		}
 	}
 	return first
+}
+
+// alive says whether there is a node that is not skipped.
+func (n *nodes) alive() bool {
+	now := time.Now().UnixNano()
+	return slices.ContainsFunc(n.list, func(c *node) bool { return c.down.Load() <= now })
 }
 
 // failed says that the node could not be reached.

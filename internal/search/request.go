@@ -2,15 +2,16 @@ package search
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,11 +24,12 @@ type Request struct {
 	ContentType string     // "": application/json
 }
 
-// Path joins segments, each of them escaped.
+// Path joins segments, each of them escaped as a query is, so that nothing is
+// left that signers and servers escape in different ways.
 func Path(segments ...string) string {
 	p := ""
 	for _, s := range segments {
-		p += "/" + url.PathEscape(s)
+		p += "/" + strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 	}
 	return p
 }
@@ -44,33 +46,64 @@ func (r Request) method() string {
 }
 
 // Do sends r once, and nothing sends it again: neither this package nor
-// net/http resends a POST that may have arrived. A reply of a status below 300
-// is returned while its body still streams; the caller closes it. Any other is
-// an [*Error]. A body that ends early or stands still for a minute fails; see
-// [Retryable].
+// net/http resends a POST that may have arrived. Where it certainly has not
+// (there is no connection to the node), it goes to another node; where Amazon
+// has refused it because its credentials have expired, it is signed anew.
+//
+// A reply of a status below 300 is returned while its body still streams; the
+// caller closes it. Any other is an [*Error]. A body that ends early or stands
+// still for a minute fails; see [Retryable].
 func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
+	renewed := false
+	for nodes := len(c.nodes.list); ; {
+		resp, err := c.once(ctx, r)
+		switch {
+		case c.aws != nil && !renewed && expired(err):
+			renewed = true
+			c.aws.renew()
+		case nodes > 1 && errors.As(err, new(unsent)) && c.nodes.alive():
+			nodes--
+		default:
+			return resp, err
+		}
+	}
+}
+
+// unsent is an error before which nothing was sent.
+type unsent struct{ error }
+
+// Unwrap gives the error itself.
+func (u unsent) Unwrap() error { return u.error }
+
+// once is Do at one node.
+func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 	n := c.nodes.next()
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &watch{cancel: cancel}
 	w.timer = time.AfterFunc(idleTimeout, func() { cancel(errStalled) })
-	resp, err := c.send(ctx, n, r, w)
-	if err != nil {
-		w.end()
-		return nil, fmt.Errorf("%s %s%s: %w", r.method(), n.base, r.Path, err)
+	req, err := c.request(ctx, n, r, w)
+	if err == nil {
+		var resp *http.Response
+		if resp, err = c.send(req, n, w); err == nil {
+			if resp.StatusCode < 300 {
+				return resp, nil
+			}
+			err = c.refusal(resp, r)
+		}
 	}
-	return resp, nil
+	w.end()
+	return nil, fmt.Errorf("%s %s%s: %w", r.method(), n.base, r.Path, err)
 }
 
-func (c *Client) send(ctx context.Context, n *node, r Request, w *watch) (*http.Response, error) {
+// request makes the request to a node.
+func (c *Client) request(ctx context.Context, n *node, r Request, w *watch) (*http.Request, error) {
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { w.connected.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, r.method(), n.base+r.Path, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.URL.RawQuery = r.Query.Encode()
 	if r.Body != nil {
-		req.Body = &outgoing{r.Body, w}
-		req.ContentLength = int64(len(r.Body))
-		req.GetBody = func() (io.ReadCloser, error) { return &outgoing{r.Body, w}, nil }
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if r.ContentType != "" {
@@ -79,41 +112,63 @@ func (c *Client) send(ctx context.Context, n *node, r Request, w *watch) (*http.
 	if c.auth != "" {
 		req.Header.Set("Authorization", c.auth)
 	}
+	if c.aws != nil {
+		if err := c.aws.sign(ctx, req, r.Body); err != nil {
+			return nil, err
+		}
+	}
+	if r.Body != nil {
+		req.Body = &outgoing{r.Body, w}
+		req.ContentLength = int64(len(r.Body))
+		req.GetBody = func() (io.ReadCloser, error) { return &outgoing{r.Body, w}, nil }
+	}
+	return req, nil
+}
+
+// send sends the request and waits for the head of its reply.
+func (c *Client) send(req *http.Request, n *node, w *watch) (*http.Response, error) {
 	resp, err := c.http.Do(req)
 	w.timer.Stop() // sent: until the reply begins, the transport's own limit holds
-	if err != nil {
-		if context.Cause(ctx) != nil && context.Cause(ctx) != errStalled {
-			return nil, context.Cause(ctx)
-		}
-		n.failed()
-		return nil, c.unreached(err)
+	if err == nil {
+		c.nodes.answered(n)
+		resp.Body = &incoming{ReadCloser: resp.Body, ctx: req.Context(), watch: w}
+		return resp, nil
 	}
-	c.nodes.answered(n)
-	resp.Body = &incoming{ReadCloser: resp.Body, ctx: ctx, watch: w}
-	if resp.StatusCode >= 300 {
-		defer resp.Body.Close()
-		return nil, newError(resp)
+	if cause := context.Cause(req.Context()); cause != nil && cause != errStalled {
+		return nil, cause
 	}
-	return resp, nil
+	n.failed()
+	err = c.unreached(err)
+	if _, again := Retryable(err); again && !w.connected.Load() {
+		err = unsent{err}
+	}
+	return nil, err
+}
+
+// refusal is the error that a reply is.
+func (c *Client) refusal(resp *http.Response, r Request) error {
+	defer resp.Body.Close()
+	e := newError(resp)
+	e.Remedy = c.remedy(e, r, resp.Header)
+	return e
 }
 
 // unreached says why there is no reply, without the address that net/http puts
 // before it.
 func (c *Client) unreached(err error) error {
 	var (
-		at    *url.Error
-		dns   *net.DNSError
-		cert  *tls.CertificateVerificationError
-		alert tls.AlertError
-		plain tls.RecordHeaderError
-		host  x509.HostnameError
-		ne    net.Error
+		at  *url.Error
+		dns *net.DNSError
+		ne  net.Error
 	)
 	if errors.As(err, &at) {
 		err = at.Err
 	}
+	if told, ok := distrust(err, c.nodes.reached.Load()); ok {
+		return told
+	}
 	switch {
-	case errors.As(err, &cert), errors.As(err, &alert), errors.As(err, &plain), errors.As(err, &host), errors.Is(err, http.ErrSchemeMismatch):
+	case refusedByProxy(err):
 		return err
 	case errors.As(err, &dns) && dns.IsNotFound && !c.nodes.reached.Load():
 		return err // a typing error rather than a hiccup
@@ -130,10 +185,11 @@ var errStalled = errors.New("no byte for " + idleTimeout.String())
 
 // watch ends a request whose body stands still.
 type watch struct {
-	timer  *time.Timer
-	cancel context.CancelCauseFunc
-	mu     sync.Mutex
-	over   bool // the caller has its bytes back
+	timer     *time.Timer
+	cancel    context.CancelCauseFunc
+	connected atomic.Bool // there was a connection, so something may have been sent
+	mu        sync.Mutex
+	over      bool // the caller has its bytes back
 }
 
 // end ends the request. No byte of its body is read from then on, though after

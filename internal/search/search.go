@@ -7,15 +7,12 @@
 package search
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sluice/internal/kind"
@@ -29,16 +26,11 @@ type Config struct {
 	Username string        `yaml:"username" doc:"User of basic authentication."`
 	Password unit.Secret   `yaml:"password" doc:"Password of that user."`
 	APIKey   unit.Secret   `yaml:"api_key" doc:"API key in its encoded form, instead of a user."`
+	Bearer   unit.Secret   `yaml:"bearer" doc:"Token of a service account or of single sign-on, instead of a user."`
+	AWS      AWS           `yaml:"aws" doc:"How requests to a cluster of Amazon are signed, instead of a user."`
 	TLS      TLS           `yaml:"tls" doc:"How the cluster and Sluice prove who they are."`
+	Proxy    unit.Secret   `yaml:"proxy" doc:"Proxy on the way to the cluster, http://, https:// or socks5://, with user:password@ if it wants them; default: what the environment says (HTTPS_PROXY, NO_PROXY)."`
 	Retry    unit.Duration `yaml:"retry" default:"5m" doc:"How long one request is tried again while the cluster is overloaded or out of reach."`
-}
-
-// TLS is the options of connections by https.
-type TLS struct {
-	CA       string `yaml:"ca" doc:"File with the certificates (PEM) that the cluster's is checked against; default: those of the system."`
-	Cert     string `yaml:"cert" doc:"File with the client certificate (PEM)."`
-	Key      string `yaml:"key" doc:"File with the client certificate's key (PEM)."`
-	Insecure bool   `yaml:"insecure" doc:"Do not check the cluster's certificate."`
 }
 
 // Problems checks the options. It reads no files.
@@ -52,12 +44,10 @@ func (c Config) Problems() (list []kind.Problem) {
 			add("url", fmt.Sprintf("%q is not the address of a cluster; write one as https://host:9200", strip(text)))
 		}
 	}
-	switch {
-	case c.APIKey != "" && c.Username != "":
-		add("api_key", "there is a username too; give one of them")
-	case c.Password != "" && c.Username == "":
-		add("password", "there is no username")
+	if problem := c.proxyProblem(); problem != "" {
+		add("proxy", problem)
 	}
+	list = append(list, c.authProblems()...)
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		add("tls", "cert and key belong together: give both or none")
 	}
@@ -92,7 +82,10 @@ func strip(text string) string {
 type Client struct {
 	http  *http.Client
 	nodes nodes
-	auth  string // of the header Authorization
+	auth  string       // of the header Authorization
+	aws   *signer      // nil: requests are not signed
+	ways  []string     // options that say who asks
+	found atomic.Value // string: the distribution of the engine, once it is known
 	retry time.Duration
 }
 
@@ -117,23 +110,27 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{retry: time.Duration(cfg.Retry), auth: cfg.authorization()}
+	c := &Client{retry: time.Duration(cfg.Retry), auth: cfg.authorization(), ways: cfg.ways()}
+	if cfg.AWS != (AWS{}) {
+		c.aws = newSigner(cfg.AWS)
+	}
 	for _, text := range cfg.URL {
 		c.nodes.list = append(c.nodes.list, &node{base: strip(text)})
 	}
 	c.http = &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
-			TLSClientConfig:       t,
-			TLSHandshakeTimeout:   dialTimeout,
-			DisableCompression:    true,
-			MaxIdleConnsPerHost:   64,
-			IdleConnTimeout:       90 * time.Second,
-			ResponseHeaderTimeout: headerTimeout,
-			ReadBufferSize:        readBuffer,
-			WriteBufferSize:       writeBuffer,
+			Proxy:                  cfg.proxy(),
+			OnProxyConnectResponse: connected,
+			DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+			TLSClientConfig:        t,
+			TLSHandshakeTimeout:    dialTimeout,
+			DisableCompression:     true,
+			MaxIdleConnsPerHost:    64,
+			IdleConnTimeout:        90 * time.Second,
+			ResponseHeaderTimeout:  headerTimeout,
+			ReadBufferSize:         readBuffer,
+			WriteBufferSize:        writeBuffer,
 		},
 	}
 	return c, nil
@@ -141,44 +138,3 @@ func New(cfg Config) (*Client, error) {
 
 // Close closes connections that are not in use.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
-
-func (c Config) authorization() string {
-	if c.APIKey != "" {
-		return "ApiKey " + c.APIKey.Reveal()
-	}
-	user, password := c.Username, c.Password.Reveal()
-	for _, text := range c.URL {
-		if u, err := url.Parse(text); err == nil && user == "" && u.User != nil {
-			user = u.User.Username()
-			password, _ = u.User.Password()
-		}
-	}
-	if user == "" {
-		return ""
-	}
-	r := http.Request{Header: http.Header{}}
-	r.SetBasicAuth(user, password)
-	return r.Header.Get("Authorization")
-}
-
-func (t TLS) config() (*tls.Config, error) {
-	cfg := &tls.Config{InsecureSkipVerify: t.Insecure, MinVersion: tls.VersionTLS12}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("tls: ca: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("tls: ca: " + t.CA + ": no certificate in PEM form")
-		}
-	}
-	if t.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("tls: cert: %w", err)
-		}
-		cfg.Certificates = []tls.Certificate{pair}
-	}
-	return cfg, nil
-}

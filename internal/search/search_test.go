@@ -2,15 +2,11 @@ package search_test
 
 import (
 	"context"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/internal/awscreds"
 	"sluice/internal/search"
 	"sluice/internal/unit"
 )
@@ -57,6 +54,15 @@ func TestProblemsNameTheOptionAndTheRemedy(t *testing.T) {
 		"a query":        {to("http://h/?x=1"), "url", "http://h"},
 		"a bad one":      {to("http://u:hidden@h:port"), "url", "h:port"},
 		"user and key":   {search.Config{URL: []string{"http://h"}, Username: "u", APIKey: "k"}, "api_key", "one of them"},
+		"key and token":  {search.Config{URL: []string{"http://h"}, APIKey: "k", Bearer: "b"}, "bearer", "one of them"},
+		"address, token": {search.Config{URL: []string{"http://u:hidden@h"}, Bearer: "b"}, "bearer", "one of them"},
+		"user and aws":   {search.Config{URL: []string{"https://h"}, Username: "u", AWS: search.AWS{Service: "es", Region: "r"}}, "aws", "one of them"},
+		"aws, no tls":    {search.Config{URL: []string{"http://h"}, AWS: search.AWS{Service: "es", Region: "r"}}, "aws", "https"},
+		"aws, no region": {search.Config{URL: []string{"https://h"}, AWS: search.AWS{Service: "es"}}, "aws.region", "eu-west-1"},
+		"aws, nothing":   {search.Config{URL: []string{"https://h"}, AWS: search.AWS{Region: "r"}}, "aws.service", "aoss"},
+		"aws, half":      {search.Config{URL: []string{"https://h"}, AWS: search.AWS{Service: "es", Region: "r", Config: awscreds.Config{AccessKey: "k"}}}, "aws.secret_key", "together"},
+		"no proxy":       {search.Config{URL: []string{"https://h"}, Proxy: "u:hidden@proxy"}, "proxy", "socks5://"},
+		"odd proxy":      {search.Config{URL: []string{"https://h"}, Proxy: "ftp://u:hidden@proxy"}, "proxy", "socks5://"},
 		"password alone": {search.Config{URL: []string{"http://h"}, Password: "hidden"}, "password", "username"},
 		"cert alone":     {search.Config{URL: []string{"http://h"}, TLS: search.TLS{Cert: "x"}}, "tls", "both"},
 	} {
@@ -81,6 +87,7 @@ func TestRequestsCarryCredentialsAndErrorsDoNot(t *testing.T) {
 	}{
 		"basic":   {func(c *search.Config) { c.Username, c.Password = "u", "hidden" }, "Basic dTpoaWRkZW4="},
 		"api key": {func(c *search.Config) { c.APIKey = "hidden" }, "ApiKey hidden"},
+		"bearer":  {func(c *search.Config) { c.Bearer = "hidden" }, "Bearer hidden"},
 		"url":     {func(c *search.Config) { c.URL[0] = strings.Replace(c.URL[0], "//", "//u:hidden@", 1) }, "Basic dTpoaWRkZW4="},
 		"none":    {func(*search.Config) {}, ""},
 	} {
@@ -122,12 +129,12 @@ func TestErrorsSayWhatTheEngineSaid(t *testing.T) {
 		"shards": {404, `{"error":{"root_cause":[{"type":"search_context_missing_exception","reason":"No search context found for id [1]"}],"type":"search_phase_execution_exception","reason":"all shards failed","failed_shards":[{"shard":0,"reason":{"type":"x","reason":"y","caused_by":{"type":"deep","reason":"er"}}}]},"status":404}`,
 			"404 search_phase_execution_exception: all shards failed; search_context_missing_exception: No search context found for id [1]; deep: er; x: y", "search_phase_execution_exception", "deep"},
 		"text":         {400, `{"error":"no handler found for uri [/x]"}`, "400: no handler found for uri [/x]", "", "no handler"},
-		"plain":        {403, "Forbidden by proxy\n", "403: Forbidden by proxy: the user lacks a permission", "", "proxy"},
+		"plain":        {403, "Forbidden by proxy\n", "403: Forbidden by proxy: the user lacks a permission; this call needs the index privilege read (Elasticsearch) or indices:data/read/search (OpenSearch)", "", "proxy"},
 		"html":         {502, "<html>Bad</html>", "502 Bad Gateway", "", ""},
 		"empty":        {413, "", "413 Request Entity Too Large", "", ""},
 		"redirect":     {302, "", "302 Found", "", ""},
 		"index block":  {403, `{"error":{"type":"cluster_block_exception","reason":"blocked"}}`, "403 cluster_block_exception: blocked", "cluster_block_exception", "blocked"},
-		"unauthorized": {401, "Unauthorized", "401: Unauthorized: the cluster does not accept these credentials; check username and password, or api_key", "", "Unauthorized"},
+		"unauthorized": {401, "Unauthorized", "401: Unauthorized: the cluster wants credentials; give username and password, api_key, bearer or aws; this call needs the index privilege read (Elasticsearch) or indices:data/read/search (OpenSearch)", "", "Unauthorized"},
 	} {
 		url := cluster(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "http://elsewhere")
@@ -185,33 +192,6 @@ func TestCallsAreTriedAgain(t *testing.T) {
 	}
 }
 
-func TestANodeThatFailsIsSkipped(t *testing.T) {
-	var n atomic.Int64
-	live := cluster(t, func(w http.ResponseWriter, r *http.Request) { n.Add(1); io.WriteString(w, "{}") })
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead := "http://" + l.Addr().String()
-	l.Close()
-	c := client(t, to(dead, live, dead+"/other"))
-	failed := 0
-	for range 20 {
-		if err := c.CallOnce(t.Context(), search.Request{Path: "/"}, nil); err != nil {
-			failed++
-		}
-	}
-	if failed > 2 || n.Load() != int64(20-failed) {
-		t.Errorf("got %d failures and %d answers of 20, want each dead node tried once at most", failed, n.Load())
-	}
-	only := client(t, to(dead))
-	for range 2 {
-		if err := only.CallOnce(t.Context(), search.Request{Path: "/"}, nil); err == nil || !strings.Contains(err.Error(), "refused") {
-			t.Errorf("got %v, want the only node to be tried though it is down", err)
-		}
-	}
-}
-
 func TestAnUnknownHostIsAnErrorAtOnceUnlessItWasKnown(t *testing.T) {
 	url := cluster(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "{}") })
 	c := client(t, to(url))
@@ -232,43 +212,5 @@ func TestAnUnknownHostIsAnErrorAtOnceUnlessItWasKnown(t *testing.T) {
 			t.Errorf("got %v, want a host that has answered to be tried again", err)
 		}
 		c.Close()
-	}
-}
-
-func TestTLSChecksTheClusterAndIsNotTriedAgain(t *testing.T) {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "{}") }))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		tls  search.TLS
-		says string
-	}{
-		"unknown":  {search.TLS{}, "certificate"},
-		"ca":       {search.TLS{CA: ca}, ""},
-		"insecure": {search.TLS{Insecure: true}, ""},
-	} {
-		cfg := to(s.URL)
-		cfg.TLS, cfg.Retry = c.tls, unit.Duration(time.Hour)
-		err := client(t, cfg).Call(t.Context(), search.Request{Path: "/"}, nil)
-		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, want %q", name, err, c.says)
-		}
-	}
-	for name, bad := range map[string]search.TLS{"no file": {CA: ca + "x"}, "no pem": {CA: os.Args[0]}, "no pair": {Cert: ca, Key: ca}} {
-		cfg := to(s.URL)
-		cfg.TLS = bad
-		if _, err := search.New(cfg); err == nil || !strings.HasPrefix(err.Error(), "tls: ") {
-			t.Errorf("%s: got %v, want an error of tls", name, err)
-		}
-	}
-	plain := to(strings.Replace(cluster(t, func(http.ResponseWriter, *http.Request) {}), "http:", "https:", 1))
-	plain.Retry = unit.Duration(time.Hour)
-	if err := client(t, plain).Call(t.Context(), search.Request{Path: "/"}, nil); err == nil || !strings.Contains(err.Error(), "HTTP response to HTTPS") {
-		t.Errorf("got %v, want to be told at once that this is no https", err)
 	}
 }

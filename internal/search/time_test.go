@@ -2,12 +2,15 @@ package search_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,11 +21,34 @@ import (
 
 // pipes is a cluster in memory, so that its time can be a false one.
 func pipes(t *testing.T, f http.HandlerFunc) *search.Client {
-	l := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	s := &http.Server{Handler: f}
-	go s.Serve(l)
-	c := client(t, to("http://memory"))
-	c.SetDial(func(ctx context.Context, _, _ string) (net.Conn, error) {
+	return inMemory(t, to("http://memory"), map[string]http.HandlerFunc{"memory:80": f})
+}
+
+// inMemory is a client of nodes in memory, by host and port. Those of port 443
+// speak TLS. A node that is not there refuses connections.
+func inMemory(t *testing.T, cfg search.Config, nodes map[string]http.HandlerFunc) *search.Client {
+	listeners := map[string]*listener{}
+	c := client(t, cfg)
+	for host, f := range nodes {
+		l := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
+		listeners[host] = l
+		s := &http.Server{Handler: f, ErrorLog: log.New(io.Discard, "", 0)}
+		if strings.HasSuffix(host, ":443") {
+			pair := newPair(t)
+			go s.Serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}}))
+		} else {
+			go s.Serve(l)
+		}
+		t.Cleanup(func() {
+			s.Close()
+			time.Sleep(time.Second) // false time: connections that were cut linger half as long
+		})
+	}
+	c.SetDial(func(ctx context.Context, _, address string) (net.Conn, error) {
+		l := listeners[address]
+		if l == nil {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+		}
 		here, there := net.Pipe()
 		select {
 		case l.conns <- there:
@@ -30,10 +56,6 @@ func pipes(t *testing.T, f http.HandlerFunc) *search.Client {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-	})
-	t.Cleanup(func() {
-		s.Close()
-		time.Sleep(time.Second) // false time: connections that were cut linger half as long
 	})
 	return c
 }

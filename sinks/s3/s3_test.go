@@ -13,6 +13,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
+	"sluice/internal/awscreds"
 	"sluice/internal/kind"
 	"sluice/internal/objects"
 	"sluice/internal/objects/objectstest"
@@ -333,7 +334,7 @@ func TestAnObjectThatAppearsMeanwhileIsNotReplaced(t *testing.T) {
 }
 
 func TestAnObjectOfTooManyPartsIsAnErrorThatNamesTheOption(t *testing.T) {
-	cfg := objects.Config{Bucket: "b", Endpoint: "http://127.0.0.1:1", AccessKey: "a", SecretKey: "s"}
+	cfg := objects.Config{Bucket: "b", Endpoint: "http://127.0.0.1:1", Config: awscreds.Config{AccessKey: "a", SecretKey: "s"}}
 	c, err := cfg.Client(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)

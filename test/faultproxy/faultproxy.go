@@ -81,6 +81,7 @@ type Proxy struct {
 	target    *url.URL
 	transport *http.Transport
 	end       context.Context
+	server    *httptest.Server
 	mu        sync.Mutex
 	rules     []*Rule
 	requests  []string
@@ -96,14 +97,20 @@ func New(t testing.TB, target string) *Proxy {
 	end, cancel := context.WithCancel(context.Background())
 	p := &Proxy{target: u, end: end, transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}}
 	s := httptest.NewServer(p)
-	p.URL = s.URL
+	p.URL, p.server = s.URL, s
 	t.Cleanup(func() {
 		cancel()
-		s.CloseClientConnections()
-		s.Close()
+		p.Stop()
 		p.transport.CloseIdleConnections()
 	})
 	return p
+}
+
+// Stop cuts all connections and takes no more, like a node that has died. It
+// must not be called from a rule of the same proxy.
+func (p *Proxy) Stop() {
+	p.server.CloseClientConnections()
+	p.server.Close()
 }
 
 // Add puts a rule behind those that are there, and returns it.

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sluice/internal/awscreds"
 	"sluice/internal/objects"
 	"sluice/internal/unit"
 	"sluice/test/servers"
@@ -54,8 +55,8 @@ func (b *Bucket) Config(endpoint string) objects.Config {
 	}
 	return objects.Config{
 		Bucket: b.Name, Endpoint: endpoint, Region: b.Store.Region,
-		AccessKey: unit.Secret(b.Store.AccessKey), SecretKey: unit.Secret(b.Store.SecretKey),
-		Retry: unit.Duration(20 * time.Second),
+		Config: awscreds.Config{AccessKey: unit.Secret(b.Store.AccessKey), SecretKey: unit.Secret(b.Store.SecretKey)},
+		Retry:  unit.Duration(20 * time.Second),
 	}
 }
 

@@ -141,6 +141,7 @@ func warnings(f *config.Fitted, together []*config.Fitted) []string {
 	if f.Config.DeadLetters == nil && f.Config.OnError == "dead_letter" {
 		all = append(all, "on_error: dead_letter, but there are no dead_letters: what cannot be had ends the run")
 	}
+	all = append(all, f.Config.Notes()...)
 	if f.Config.Every > 0 {
 		all = append(all, fmt.Sprintf("the end of a pass ends the object that is being written: every: %v sets the size of objects on quiet lanes", f.Config.Every))
 	}

@@ -88,7 +88,9 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 		if f.Lanes < f.Config.Lanes {
 			s.log.Debug("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
 		}
-		s.watches = append(s.watches, ops.NewWatch(f.Pipeline(links)))
+		w := ops.NewWatch(f.Pipeline(links))
+		w.Notes = f.Config.Notes()
+		s.watches = append(s.watches, w)
 	}
 	return nil
 }

@@ -184,6 +184,14 @@ func (p *Pipeline) Warnings() (all []string) {
 	return all
 }
 
+// Notes says what passes leave out as they are configured.
+func (p *Pipeline) Notes() []string {
+	if n, ok := p.Source.Options.(kind.Noter); ok {
+		return n.Notes(p.env)
+	}
+	return nil
+}
+
 // identity begins with the kind.
 func identity(kind, id string) string {
 	if strings.HasPrefix(id, kind) {

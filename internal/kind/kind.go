@@ -114,6 +114,10 @@ type Sink interface {
 	Build(env Env) (pipeline.Sink, error)
 }
 
+// Noter is a Source that says what its passes leave out as they are configured,
+// a sentence each, for check and the report.
+type Noter interface{ Notes(env Env) []string }
+
 // Warner is options of a stage that can be something that a user may not have
 // meant, though it is allowed.
 type Warner interface {

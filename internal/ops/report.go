@@ -35,8 +35,9 @@ type Report struct {
 	Bytes   Bytes            `json:"bytes"`
 	Objects Objects          `json:"objects"`
 	Lanes   Lanes            `json:"lanes"`
-	Retries map[string]int64 `json:"retries"` // of this run, by cause
-	Seconds float64          `json:"seconds"` // of this run
+	Retries map[string]int64 `json:"retries"`         // of this run, by cause
+	Seconds float64          `json:"seconds"`         // of this run
+	Notes   []string         `json:"notes,omitempty"` // what is left out as configured
 	Error   string           `json:"error,omitempty"`
 
 	moved int64 // records of this run

@@ -15,6 +15,8 @@ import (
 // Watch runs the passes of one pipeline, one after the other, and knows what
 // they do. Its other methods may be called at any time, from any goroutine.
 type Watch struct {
+	Notes []string // for the reports; set before the first pass
+
 	p     *pipeline.Pipeline
 	store *watchedStore
 
@@ -63,6 +65,7 @@ func (w *Watch) Pass(ctx context.Context) Report {
 		w.retries[cause] += n
 	}
 	r := NewReport(res, s, err)
+	r.Notes = w.Notes
 	r.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
 	r.moved = w.total.Read + w.total.Created - done
 	if r.Outcome == Complete || r.Outcome == Partial {

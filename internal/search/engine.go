@@ -40,6 +40,15 @@ func (e Engine) AtLeast(major, minor int) bool {
 	return a > major || a == major && b >= minor
 }
 
+// Supported is an error if the engine is known to be older than what Sluice is
+// made for.
+func (e Engine) Supported() error {
+	if e.Distribution != "elasticsearch" || e.Version == "" || e.AtLeast(7, 10) {
+		return nil
+	}
+	return fmt.Errorf("%s is older than Elasticsearch 7.10, the oldest that Sluice reads and writes: upgrade it first", e)
+}
+
 // Engine asks the cluster what it is. Where GET / is hidden, or gives the version
 // of another engine for the sake of old clients, it asks the node that answers,
 // and looks at the headers of the answer.

@@ -135,6 +135,9 @@ func (s *Sink) Check(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.Supported(); err != nil {
+		return nil, err
+	}
 	list := []string{fmt.Sprintf("%s at %s", e, s.cfg.Endpoint())}
 	if s.cfg.Index == "" {
 		return append(list, "records are written to the index that each of them names"), nil

@@ -99,6 +99,14 @@ func (c *Config) query() (string, error) {
 // News implements [kind.News].
 func (c *Config) News() {}
 
+// Notes implements [kind.Noter].
+func (c *Config) Notes(env kind.Env) []string {
+	if env.New && c.Deletes == "ignore" {
+		return []string{"deletes are not propagated: documents that are deleted at the source stay at the sink"}
+	}
+	return nil
+}
+
 // Gives implements [kind.Source].
 func (c *Config) Gives() kind.Form { return c.gives() }
 

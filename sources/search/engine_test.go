@@ -145,6 +145,16 @@ func TestElasticsearchIsReadInItsOwnWay(t *testing.T) {
 	}
 }
 
+func TestAnElasticsearchThatIsTooOldIsAnError(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	if i.engine.Elasticsearch() {
+		t.Skipf("it needs an OpenSearch: %s is Elasticsearch without disguise", i.engine)
+	}
+	_, url := newElastic(t, i.url, `{"version":{"number":"7.9.3","build_flavor":"default"}}`, true)
+	newJob(config(url, i)).failing(t, "Elasticsearch 7.9.3 is older than Elasticsearch 7.10", "upgrade")
+}
+
 func TestWithoutPermissionForPointsInTimeScrollsAreUsed(t *testing.T) {
 	t.Parallel()
 	i := newPITIndex(t, 1, "")

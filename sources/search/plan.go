@@ -74,12 +74,9 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 	if err != nil || !r.config.takes(takeData) {
 		return metadata, err
 	}
-	log := pipeline.Logger(ctx)
-	log.Info("reading indices", "engine", f.engine.String(), "indices", len(f.indices), "by", f.way.name(), "because", f.why)
-	for _, w := range f.warnings {
-		log.Warn("not as it was indexed", "finding", w)
+	if r.differs(f) {
+		r.announce(ctx, f)
 	}
-	r.announce(ctx, f)
 	shards, err := r.lanes(ctx, f)
 	return append(metadata, shards...), err
 }
@@ -91,10 +88,15 @@ func (r *reader) find(ctx context.Context) (*found, error) {
 	if f.engine, err = r.client.Engine(ctx); err != nil {
 		return nil, err
 	}
+	if err = f.engine.Supported(); err != nil {
+		return nil, err
+	}
 	if err = r.findIndices(ctx, f); err != nil || !r.config.takes(takeData) {
 		return f, err
 	}
-	f.way, f.why, err = r.choose(ctx, f)
+	if len(f.indices) > 0 {
+		f.way, f.why, err = r.choose(ctx, f)
+	}
 	return f, err
 }
 

@@ -98,7 +98,7 @@ func (r *reader) complete(s *cluster.Selection) error {
 	if len(bad) > 0 {
 		return fmt.Errorf("not all of %q can be read: %s; name them in exclude, or say ignore: [%s]", r.config.Index, strings.Join(bad, "; "), strings.Join(kinds, ", "))
 	}
-	if len(s.Indices) == 0 {
+	if len(s.Indices) == 0 && !(r.news && slices.Contains(r.config.Ignore, "missing")) {
 		return fmt.Errorf("no open index matches %q without %q", r.config.Index, r.config.Exclude)
 	}
 	return nil
@@ -115,9 +115,25 @@ func ignored(s *cluster.Selection) (list []string) {
 	return list
 }
 
-// announce says in the log what a user may not expect.
+// differs says whether what was found is not what the last pass of this process
+// has found: passes that follow in quick succession say it once.
+func (r *reader) differs(f *found) bool {
+	h := sha256.New()
+	fmt.Fprint(h, f.engine, f.way, f.why, f.warnings, f.selection.Closed, f.selection.Missing, f.selection.Notes, f.sick())
+	for _, i := range f.indices {
+		fmt.Fprint(h, i.UUID)
+	}
+	sum := string(h.Sum(nil))
+	return r.said.Swap(sum) != sum
+}
+
+// announce says in the log what is read, how, and what a user may not expect.
 func (r *reader) announce(ctx context.Context, f *found) {
 	log := pipeline.Logger(ctx)
+	log.Info("reading indices", "engine", f.engine.String(), "indices", len(f.indices), "by", f.way.name(), "because", f.why)
+	for _, w := range f.warnings {
+		log.Warn("not as it was indexed", "finding", w)
+	}
 	if s := f.selection; len(s.Closed)+len(s.Missing) > 0 {
 		log.Info("left out as ignore says", "closed", s.Closed, "missing", s.Missing)
 	}

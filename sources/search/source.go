@@ -20,6 +20,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/internal/idset"
@@ -30,6 +31,8 @@ import (
 
 // Source reads indices. It implements [pipeline.Source].
 type Source struct {
+	said atomic.Value // digest of what was found and said last
+
 	config                 Config
 	query                  string // JSON
 	digest                 string // of query and fields

@@ -98,13 +98,18 @@ func (c *chain) skip(ctx context.Context, it *Item) error {
 		return fmt.Errorf("skip %s: %w", it.Key, err)
 	}
 	if unwanted {
-		it.Release()
-		it.Counts.Skipped++
-		it.Counts.BytesRead, it.Counts.ObjectsRead = 0, 0
-		it.Counts.Filtered += max(0, it.Records)
-		it.Body, it.Records = nil, 0
+		it.leaveOut()
 	}
 	return nil
+}
+
+// leaveOut takes the body of an item before it is opened.
+func (it *Item) leaveOut() {
+	it.Release()
+	it.Counts.Skipped++
+	it.Counts.BytesRead, it.Counts.ObjectsRead = 0, 0
+	it.Counts.Filtered += max(0, it.Records)
+	it.Body, it.Records, it.resume = nil, 0, ""
 }
 
 // note stands before the sink and enters each item in the ledger.

@@ -24,7 +24,7 @@ type Counts struct {
 	Read, Created, Written, Filtered, Dead int64
 
 	Unknown int64 // items that were written without anybody having counted their records
-	Skipped int64 // items the sink did not want
+	Skipped int64 // items that were left out unopened: the sink did not want them, or they hold no records
 	GivenUp int64 // items that could not be had
 	Deleted int64 // items whose key no longer exists at the source, delivered
 

@@ -25,6 +25,10 @@ type Pass struct {
 }
 
 // Lane is a part of a pass that is read in order and resumed by itself.
+//
+// One that is Aside gives no data but documents about it, which count no
+// records. No transform sees them, and a sink makes an object of each, under
+// the item's key, beside the data.
 type Lane struct {
 	Name        string // unique in the plan
 	ID          string // what positions depend on; they hold while it is the same
@@ -33,6 +37,7 @@ type Lane struct {
 	Records     int64  // expected, 0 if unknown: for progress only
 	Bytes       int64  // likewise
 	Start       int    // how often the lane has started over in this pass; set by the frame
+	Aside       bool   // its items are documents, not data
 }
 
 // Source opens passes.

@@ -55,7 +55,7 @@ func TestValuesThatCannotBeUsedAreProblems(t *testing.T) {
 
 func TestIdentityNamesWhatTheBytesDependOn(t *testing.T) {
 	seen := map[string]bool{}
-	for _, k := range []kind.Transform{gz(1), gz(2), zst("fastest"), zst("best"), gunzip(), unzstd(), decompress(), &transforms.Lines{}} {
+	for _, k := range []kind.Transform{gz(1), gz(2), zst("fastest"), zst("best"), gunzip(), unzstd(), decompress(), &transforms.Lines{}, &transforms.Lines{Metadata: "split"}} {
 		if seen[k.Identity()] {
 			t.Errorf("%q is not the only one", k.Identity())
 		}
@@ -69,7 +69,7 @@ func TestIdentityNamesWhatTheBytesDependOn(t *testing.T) {
 
 func TestEveryStageStatesItsMemory(t *testing.T) {
 	four := 4
-	for _, k := range []kind.Transform{&transforms.Gzip{Level: 1, Workers: &four}, zst("default"), gunzip(), unzstd(), decompress(), &transforms.Lines{}} {
+	for _, k := range []kind.Transform{&transforms.Gzip{Level: 1, Workers: &four}, zst("default"), gunzip(), unzstd(), decompress(), &transforms.Lines{}, &transforms.Lines{Metadata: "split"}} {
 		s, ok := build(t, k).(pipeline.Sized)
 		if !ok {
 			t.Fatalf("%s: it does not say what it needs", k.Identity())

@@ -1,13 +1,18 @@
 package transforms
 
 import (
+	"context"
+	"sync"
+
+	"sluice/internal/keys"
 	"sluice/internal/kind"
 	"sluice/pipeline"
 )
 
-// Lines is the options of the transform that splits streams into records: it
-// has none.
-type Lines struct{}
+// Lines is the options of the transform that splits streams into records.
+type Lines struct {
+	Metadata string `yaml:"metadata" default:"skip" enum:"skip|split" doc:"Objects that hold metadata of a search source, by the last segment of their keys (_index.json and the like), are left out and counted as skipped, or split like any other."`
+}
 
 // Problems implements [kind.Transform].
 func (c *Lines) Problems(kind.Env) []kind.Problem { return nil }
@@ -21,7 +26,12 @@ func (c *Lines) Form(in kind.Form) (kind.Form, *kind.Problem) {
 }
 
 // Identity implements [kind.Transform].
-func (c *Lines) Identity() string { return "lines" }
+func (c *Lines) Identity() string {
+	if c.Metadata == "split" {
+		return "lines of metadata too"
+	}
+	return "lines"
+}
 
 // Build implements [kind.Transform]. A record is found to be too long only
 // where it passes the end of a block, so blocks are no larger than a record
@@ -31,5 +41,22 @@ func (c *Lines) Build(env kind.Env) (pipeline.Transform, error) {
 	if t.MaxRecord > 0 {
 		t.Size = min(t.Size, t.MaxRecord)
 	}
+	if c.Metadata != "split" {
+		t.Skip = skipMetadata()
+	}
 	return t, nil
+}
+
+// skipMetadata leaves out what describes indices, and says so once.
+func skipMetadata() func(context.Context, *pipeline.Item) bool {
+	var first sync.Once
+	return func(ctx context.Context, it *pipeline.Item) bool {
+		if !keys.IsMetadata(it.Key) {
+			return false
+		}
+		first.Do(func() {
+			pipeline.Logger(ctx).Info("metadata holds no records: such objects are skipped", "first", it.Key)
+		})
+		return true
+	}
 }

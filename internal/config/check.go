@@ -92,7 +92,7 @@ func (d *decoder) stages(p *Pipeline) {
 			continue
 		}
 		d.problems(t.place(), t.Options.Problems(p.env)...)
-		if !known {
+		if !known || form == kind.Metadata {
 			continue
 		}
 		out, problem := t.Options.Form(form)
@@ -109,7 +109,11 @@ func (d *decoder) stages(p *Pipeline) {
 	if !known {
 		return
 	}
-	if problem := p.Sink.Options.Takes(form); problem != nil {
+	problem := p.Sink.Options.Takes(form)
+	if s, ok := p.Source.Options.(kind.Describer); ok && problem == nil && s.Describes() {
+		problem = p.Sink.Options.Takes(kind.Metadata)
+	}
+	if problem != nil {
 		d.problems(p.Sink.place(), *problem)
 	}
 }

@@ -3,6 +3,7 @@ package config_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice/internal/config"
@@ -78,6 +79,7 @@ type search struct {
 	Index   string        `yaml:"index" required:"true" doc:"Name or pattern of what is read."`
 	Page    *int          `yaml:"page" min:"1" max:"10000" doc:"Hits in a page."`
 	Wait    unit.Duration `yaml:"wait" default:"5m" min:"1s" doc:"Time to try again."`
+	Take    []string      `yaml:"take" default:"data" enum:"data|indices" doc:"What to read."`
 }
 
 func (s *search) Problems(kind.Env) []kind.Problem {
@@ -86,7 +88,13 @@ func (s *search) Problems(kind.Env) []kind.Problem {
 	}
 	return nil
 }
-func (*search) Gives() kind.Form   { return kind.Records }
+func (s *search) Gives() kind.Form {
+	if slices.Contains(s.Take, "data") {
+		return kind.Records
+	}
+	return kind.Metadata
+}
+func (s *search) Describes() bool  { return slices.Contains(s.Take, "indices") }
 func (s *search) Identity() string { return strings.Join(s.URL, ",") + "/" + s.Index }
 func (s *search) Build(env kind.Env) (pipeline.Source, error) {
 	return noSource{nothing{"opensearch", 8 << 20, 0, env}}, nil
@@ -181,6 +189,9 @@ type searchSink struct {
 
 func (*searchSink) Problems(kind.Env) []kind.Problem { return nil }
 func (*searchSink) Takes(in kind.Form) *kind.Problem {
+	if in == kind.Metadata {
+		return &kind.Problem{Message: "it takes no metadata"}
+	}
 	if in != kind.Records {
 		return &kind.Problem{Message: "it takes records, and gets bytes; put lines before it"}
 	}

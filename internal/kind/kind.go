@@ -30,6 +30,10 @@ type Form string
 const (
 	Records Form = "records" // blocks of whole NDJSON lines, in clear
 	Bytes   Form = "bytes"   // anything else: objects as they are, compressed blocks
+
+	// Metadata is whole documents about records, in lanes that are aside (see
+	// [pipeline.Lane]): no transform is asked about them.
+	Metadata Form = "metadata"
 )
 
 // Env is what a stage may know of the pipeline it is built for.
@@ -55,7 +59,7 @@ type Problem struct {
 type Source interface {
 	// Problems checks the values, each alone and against each other and env.
 	Problems(env Env) []Problem
-	// Gives is what its items hold.
+	// Gives is what its items hold; Metadata if it gives nothing else.
 	Gives() Form
 	// Identity names what positions depend on, without secrets and tuning: a
 	// state made under another identity is refused. It is shown to the user.
@@ -85,6 +89,10 @@ type Lister interface {
 	// ends it.
 	List(ctx context.Context, index string, yield func(id, routing []byte, version int64) error) error
 }
+
+// Describer is a Source that can say that it gives metadata beside its items:
+// the sink is then asked whether it takes that too.
+type Describer interface{ Describes() bool }
 
 // Transform is the options of a kind of transform.
 type Transform interface {

@@ -47,6 +47,12 @@ func expand(_ context.Context, rec []byte, dst *pipeline.Block) (pipeline.Verdic
 	return pipeline.Keep, nil
 }
 
+// keep keeps a record. It could not do so with what is no block of records.
+func keep(_ context.Context, rec []byte, dst *pipeline.Block) (pipeline.Verdict, error) {
+	dst.Write(rec)
+	return pipeline.Keep, nil
+}
+
 func scenarios() map[string]scenario {
 	three := func(int64) []pipelinetest.Lane {
 		return []pipelinetest.Lane{{Name: "a", ID: "A", To: 7}, {Name: "bb", ID: "B", To: 5}, {Name: "c", ID: "C", To: 8}}
@@ -58,6 +64,12 @@ func scenarios() map[string]scenario {
 	again.Lose = map[string]int{"A": 6, "C": 1}
 	edited := blocks
 	edited.Lanes = func(int64) []pipelinetest.Lane { return []pipelinetest.Lane{{Name: "a", ID: "A", To: 4}} }
+	beside := blocks
+	beside.Lanes = func(int64) []pipelinetest.Lane {
+		return []pipelinetest.Lane{{Name: "about", ID: "D", To: 6, Aside: true}, {Name: "a", ID: "A", To: 5}}
+	}
+	besideAgain := beside
+	besideAgain.Lose = map[string]int{"D": 5}
 	rolled := "{pass}/{lane}_{sequence:3}"
 	return map[string]scenario{
 		"bytes":           {source: blocks, key: rolled, roll: roll.Options{Bytes: 50}},
@@ -73,6 +85,8 @@ func scenarios() map[string]scenario {
 		"no positions":    {source: edited, key: rolled, roll: roll.Options{Records: 3}, stages: []pipeline.Stage{{Name: "edit", Transform: pipeline.Edit(expand).Transform(2, 0)}}},
 		"between units":   {source: edited, key: rolled, roll: roll.Options{Bytes: 30}, stages: []pipeline.Stage{{Name: "edit", Transform: pipeline.Edit(expand).Transform(2, 0)}}},
 		"lines of items":  {source: streams, key: rolled, roll: roll.Options{Bytes: 40}, stages: []pipeline.Stage{{Name: "lines", Transform: pipeline.Lines{Size: 16}}}},
+		"beside":          {source: beside, key: "to_{pass}/{lane}_{sequence}", roll: roll.Options{Bytes: 50}, stages: []pipeline.Stage{{Name: "keep", Transform: pipeline.Edit(keep).Transform(1, 0)}}},
+		"beside, again":   {source: besideAgain, key: "to_{pass}/{lane}_{sequence}", roll: roll.Options{Bytes: 50}},
 		"dated":           {source: blocks, key: "{date:2006-01-02-150405}/{lane}_{sequence}", roll: roll.Options{Bytes: 50}},
 		"drops and times": {source: edited, key: rolled, roll: roll.Options{Every: unit.Duration(time.Second)}, timed: true, stages: []pipeline.Stage{{Name: "edit", Transform: pipeline.Edit(expand).Transform(2, 0)}}},
 	}
@@ -224,6 +238,9 @@ func (s scenario) check(t *testing.T, o outcome) {
 		}
 		if m.Content == "" {
 			t.Errorf("%s is empty", key)
+		}
+		if m.Owner.Source != "" { // of a lane that is aside, or not counted
+			total -= n
 		}
 	}
 	if o.Counts.Written != total && o.Counts.Unknown == 0 && s.passes < 2 {

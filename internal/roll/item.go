@@ -15,7 +15,7 @@ import (
 
 // Write implements the Write of [pipeline.Writer].
 func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in <-chan *pipeline.Item) error {
-	if w.key.Rolled() {
+	if w.key.Rolled() && !lane.Aside {
 		return w.rolled(ctx, lane, state, in)
 	}
 	buf := make([]byte, copyBuffer)
@@ -30,7 +30,7 @@ func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in
 		if !ok {
 			return nil
 		}
-		if _, block := it.Body.(*pipeline.Block); block || it.Key == last {
+		if _, block := it.Body.(*pipeline.Block); block && !lane.Aside || it.Key == last {
 			return fmt.Errorf("%s: several items share this key: add {sequence} to the key of objects", it.Key)
 		}
 		last = it.Key
@@ -45,7 +45,7 @@ func (w *Writer) item(ctx context.Context, lane pipeline.Lane, it *pipeline.Item
 	if it.Delete {
 		return fmt.Errorf("%s: deletes are not supported by this sink", it.Key)
 	}
-	key, err := w.key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key})
+	key, err := w.name(lane, it)
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,14 @@ func (w *Writer) item(ctx context.Context, lane pipeline.Lane, it *pipeline.Item
 	u := pipeline.Unit{Counts: pipeline.Counts{ObjectsWritten: made}}
 	u.Add(it)
 	return u.Done("")
+}
+
+// name is the key of an item's own object.
+func (w *Writer) name(lane pipeline.Lane, it *pipeline.Item) (string, error) {
+	if lane.Aside {
+		return w.key.Aside(it.Key)
+	}
+	return w.key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key})
 }
 
 // object streams an item into an object of its own.
@@ -143,8 +151,12 @@ func (w *Writer) sweep(ctx context.Context, lane pipeline.Lane, index string, ne
 		n, ok := match(key)
 		return ok && (!w.key.Rolled() || n >= first && (n-first)%step == 0)
 	}
+	prefix := w.key.Prefix(v)
+	if lane.Aside { // its keys are not those of the template
+		prefix, stale = w.key.Literal(), func(string) bool { return true }
+	}
 	owner := Owner{Pipeline: w.pass.Pipeline, Pass: w.pass.Number, Lane: lane.ID, Start: lane.Start}
-	if err := w.target.Sweep(ctx, w.key.Prefix(v), owner, stale); err != nil {
+	if err := w.target.Sweep(ctx, prefix, owner, stale); err != nil {
 		return fmt.Errorf("remove objects of an earlier walk: %w", err)
 	}
 	return nil

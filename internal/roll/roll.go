@@ -24,6 +24,12 @@
 // Without {sequence} every item is an object, also an empty one. Items must be
 // streams: a block is a piece of something, and its key is not its own.
 //
+// # Beside the data
+//
+// Items of a lane that is aside are objects of their own, whatever the key is:
+// each under the text before the first field and the item's key. A later pass
+// of the pipeline replaces them.
+//
 // # Walks that are not the first
 //
 // A lane that has started over, or goes on after a run that ended in its

@@ -15,6 +15,7 @@ import (
 type Lane struct {
 	Name, ID string
 	To       int
+	Aside    bool // its items are documents, which count no records
 }
 
 // Source gives items whose content follows from lane and number. Its fields
@@ -56,7 +57,7 @@ type reader struct {
 // Plan implements [pipeline.Reader].
 func (r *reader) Plan(context.Context) (plan []pipeline.Lane, err error) {
 	for _, l := range r.Lanes(r.pass.Number) {
-		plan = append(plan, pipeline.Lane{Name: l.Name, ID: l.ID, Spec: fmt.Sprint(l.To)})
+		plan = append(plan, pipeline.Lane{Name: l.Name, ID: l.ID, Spec: fmt.Sprint(l.To), Aside: l.Aside})
 	}
 	return plan, nil
 }
@@ -129,6 +130,9 @@ func (r *reader) item(ctx context.Context, lane pipeline.Lane, epoch, n int, quo
 		it.Body = pipeline.BodyFunc(func(context.Context) (io.ReadCloser, error) {
 			return io.NopCloser(bytes.NewReader(content)), nil
 		})
+	}
+	if lane.Aside {
+		it.Records = 0
 	}
 	it.Version = "v1"
 	it.Notes = []pipeline.Row{{Bucket: "source.known", Key: key, Value: []byte("v1")}}

@@ -37,9 +37,10 @@ func (r rows) put(key string, o roll.Owner) error {
 	return r.Put(pipeline.Row{Bucket: bucket, Key: key, Value: b})
 }
 
-// forget removes the rows of other passes.
+// forget removes the rows of other passes, but those of files that a later pass
+// may replace.
 func (r rows) forget(pass int64) error {
-	return r.each("", func(_ string, o roll.Owner) (bool, error) { return o.Pass != pass, nil })
+	return r.each("", func(_ string, o roll.Owner) (bool, error) { return o.Pass != pass && o.Source == "", nil })
 }
 
 // batch is how many rows are removed in one step.

@@ -32,7 +32,12 @@ func (*Stdout) Problems(env kind.Env) []kind.Problem {
 }
 
 // Takes implements [kind.Sink].
-func (*Stdout) Takes(kind.Form) *kind.Problem { return nil }
+func (*Stdout) Takes(in kind.Form) *kind.Problem {
+	if in == kind.Metadata {
+		return &kind.Problem{Message: "metadata has no place between records: take data alone, or write to files or s3"}
+	}
+	return nil
+}
 
 // Identity implements [kind.Sink].
 func (*Stdout) Identity() string { return "standard output" }

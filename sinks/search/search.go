@@ -69,8 +69,11 @@ func (c *Config) Problems(kind.Env) []kind.Problem {
 
 // Takes implements kind.Sink.
 func (c *Config) Takes(in kind.Form) *kind.Problem {
-	if in == kind.Records {
+	switch in {
+	case kind.Records:
 		return nil
+	case kind.Metadata:
+		return &kind.Problem{Message: "it makes no index from metadata: let the source take data alone (take: data), or write to s3 or file and create the index from its _index.json"}
 	}
 	return &kind.Problem{Message: "it takes records, not bytes: leave out what compresses records; before objects, add lines, and decompress if they are compressed"}
 }

@@ -26,7 +26,7 @@ type Index struct {
 // error; a wildcard that matches nothing is none.
 func (c *Client) Indices(ctx context.Context, patterns, exclude []string) ([]Index, error) {
 	var out []Index
-	not := wildcards(exclude)
+	not := Wildcards(exclude)
 	seen := map[string]bool{}
 	for _, p := range names(patterns) {
 		list, err := c.settings(ctx, p)
@@ -91,8 +91,8 @@ func names(patterns []string) (list []string) {
 	return list
 }
 
-// wildcards is one expression for names in which * stands for anything.
-func wildcards(patterns []string) *regexp.Regexp {
+// Wildcards is one expression for names in which * stands for anything.
+func Wildcards(patterns []string) *regexp.Regexp {
 	list := names(patterns)
 	for i, p := range list {
 		list[i] = strings.ReplaceAll(regexp.QuoteMeta(p), `\*`, `.*`)

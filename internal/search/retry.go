@@ -1,6 +1,7 @@
 package search
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -112,6 +113,29 @@ func (c *Client) CallOnce(ctx context.Context, r Request, into any) error {
 		return fmt.Errorf("%s %s: %w", r.method(), r.Path, err)
 	}
 	return nil
+}
+
+// Reply sends r, again if need be, and returns the reply, which must not be
+// longer than limit bytes.
+func (c *Client) Reply(ctx context.Context, r Request, limit int64) (body []byte, err error) {
+	err = c.Retry(ctx, func() error {
+		resp, err := c.Do(ctx, r)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		b := bytes.NewBuffer(make([]byte, 0, min(limit, max(resp.ContentLength, 0))+bytes.MinRead))
+		n, err := b.ReadFrom(io.LimitReader(resp.Body, limit+1))
+		if err == nil && n > limit {
+			err = fmt.Errorf("the reply is longer than %d bytes: raise max_record", limit)
+		}
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", r.method(), r.Path, err)
+		}
+		body = b.Bytes()
+		return nil
+	})
+	return body, err
 }
 
 // NotFound says whether err is the answer that what was asked for is not there.

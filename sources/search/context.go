@@ -223,7 +223,9 @@ func (l *lane) opened(ctx context.Context) error {
 const remedy = "forget the pass with `sluice checkpoint reset` and run again"
 
 // vanished says what to do if the index is no longer there.
-func (l *lane) vanished(err error) error {
+func (l *lane) vanished(err error) error { return vanished(err) }
+
+func vanished(err error) error {
 	if a := cluster.AsError(err); a != nil && a.Has("index_not_found_exception") {
 		return fmt.Errorf("the index was deleted since this pass was planned; %s: %w", remedy, err)
 	}

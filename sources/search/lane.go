@@ -39,6 +39,9 @@ func (r *reader) Read(ctx context.Context, pl pipeline.Lane, from pipeline.Posit
 	if strings.HasPrefix(pl.ID, deletesID) {
 		return r.readDeletes(ctx, pl, from, out)
 	}
+	if pl.Aside {
+		return r.describe(ctx, pl, from, out)
+	}
 	at, err := parse(from)
 	if err != nil {
 		return err

@@ -68,12 +68,17 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 	if err != nil {
 		return nil, err
 	}
+	metadata, err := r.described(f.indices)
+	if err != nil || !r.config.takes(takeData) {
+		return metadata, err
+	}
 	log := pipeline.Logger(ctx)
 	log.Info("reading indices", "engine", f.engine.String(), "indices", len(f.indices), "by", f.way.name(), "because", f.why)
 	for _, w := range f.warnings {
 		log.Warn("not as it was indexed", "finding", w)
 	}
-	return r.lanes(ctx, f)
+	shards, err := r.lanes(ctx, f)
+	return append(metadata, shards...), err
 }
 
 // find looks for what there is to read, and how.
@@ -88,6 +93,9 @@ func (r *reader) find(ctx context.Context) (*found, error) {
 	}
 	if len(f.indices) == 0 {
 		return nil, fmt.Errorf("no open index matches %q without %q", r.config.Index, r.config.Exclude)
+	}
+	if !r.config.takes(takeData) {
+		return f, nil
 	}
 	if f.warnings, err = r.verbatim(ctx, f.indices); err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ type Source struct {
 
 // Need implements [pipeline.Sized]: blocks, and what is read ahead.
 func (s *Source) Need() (lane, shared int64) {
-	shared = pipeline.LargeSize(s.maxRecord)
+	shared = pipeline.LargeSize(s.maxRecord) + s.metadataNeed()
 	if s.config.Deletes == "reconcile" {
 		shared += idset.Memory + listMemory
 	}
@@ -95,6 +95,10 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	metadata, err := r.foresee(ctx, f)
+	if err != nil || !s.config.takes(takeData) {
+		return metadata, err
+	}
 	lanes, err := r.lanes(ctx, f)
 	if err != nil {
 		return nil, err
@@ -113,7 +117,7 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	for _, i := range f.indices {
 		out = append(out, fmt.Sprintf("index %s: shards: %d, documents: %d", i.Name, i.Shards, of[i.UUID]))
 	}
-	return append(out, f.warnings...), nil
+	return append(append(out, metadata...), f.warnings...), nil
 }
 
 // reader reads one pass. It implements [pipeline.Reader] and [pipeline.Saver].

@@ -103,7 +103,7 @@ func find(options []option, name string) (*option, bool) {
 		if o.name == name {
 			return o, false
 		}
-		if o.secret() && o.name+"_file" == name {
+		if o.inFile() && o.name+"_file" == name {
 			return o, true
 		}
 	}
@@ -257,7 +257,7 @@ func (d *decoder) text(n *node, s spot) (string, bool) {
 	return text, true
 }
 
-// file sets a secret to what a file holds, without the newline at its end.
+// file sets an option to what a file holds, without the newline at its end.
 func (d *decoder) file(n *node, v reflect.Value, s spot) {
 	d.src.show(n.place, true)
 	path, ok := d.text(n, s)

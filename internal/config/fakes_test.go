@@ -76,6 +76,7 @@ type cluster struct {
 type search struct {
 	cluster `yaml:",inline"`
 	Index   string        `yaml:"index" required:"true" doc:"Name or pattern of what is read."`
+	Query   string        `yaml:"query" file:"true" doc:"Which documents."`
 	Page    *int          `yaml:"page" min:"1" max:"10000" doc:"Hits in a page."`
 	Wait    unit.Duration `yaml:"wait" default:"5m" min:"1s" doc:"Time to try again."`
 }

@@ -12,7 +12,7 @@ import (
 type option struct {
 	name, doc, def string
 	enum           []string
-	required       bool
+	required, file bool
 	min, max       string
 	typ            reflect.Type
 	index          []int // of its field
@@ -29,7 +29,7 @@ func optionsOf(t reflect.Type) []option {
 			continue
 		}
 		o := option{
-			name: tag, doc: f.Tag.Get("doc"), def: f.Tag.Get("default"), required: f.Tag.Get("required") == "true",
+			name: tag, doc: f.Tag.Get("doc"), def: f.Tag.Get("default"), required: f.Tag.Get("required") == "true", file: f.Tag.Get("file") == "true",
 			min: f.Tag.Get("min"), max: f.Tag.Get("max"), typ: f.Type, index: f.Index,
 		}
 		if enum := f.Tag.Get("enum"); enum != "" {
@@ -40,8 +40,11 @@ func optionsOf(t reflect.Type) []option {
 	return out
 }
 
-// secret reports whether the option is one, so that it may come from a file.
+// secret reports whether the option is one.
 func (o option) secret() bool { return base(o.typ) == reflect.TypeFor[unit.Secret]() }
+
+// inFile reports whether the option may come from a file.
+func (o option) inFile() bool { return o.file || o.secret() }
 
 // base is the type itself of a type that may be not given.
 func base(t reflect.Type) reflect.Type {

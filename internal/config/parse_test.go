@@ -154,6 +154,24 @@ func TestASecretComesFromAFileWithoutItsLastNewline(t *testing.T) {
 	}
 }
 
+func TestTextThatMayBeLongComesFromAFile(t *testing.T) {
+	for path, want := range map[string]string{"query: inline": "inline", "query_file: /run/two": "hunter2\n"} {
+		if got := source(t, "{url: x, index: y, "+path+"}").Query; got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+	for wrong, want := range map[string]string{
+		"query_file: /none":                 "query: open /none",
+		"query: a, query_file: /run/secret": "both query and query_file are given",
+		"index_file: /run/secret":           `unknown key "index_file"`,
+	} {
+		text := "pipelines: {a: {source: {opensearch: {url: x, index: y, " + wrong + "}}, sink: {file: {path: o}}}}"
+		if _, err := config.Parse("x", []byte(text), options()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error that says %q", wrong, err, want)
+		}
+	}
+}
+
 func TestAliasesAndMergedKeysStandForWhatTheyName(t *testing.T) {
 	f := mustParse(t, `
 pipelines:

@@ -224,6 +224,8 @@ func note(o config.Option) string {
 	switch {
 	case o.Required:
 		return "required"
+	case len(o.Enum) > 0 && o.Default == "":
+		return "any of " + strings.ReplaceAll(o.Enum, "|", ", ")
 	case len(o.Enum) > 0:
 		var others []string
 		for e := range strings.SplitSeq(o.Enum, "|") {

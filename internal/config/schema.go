@@ -43,7 +43,7 @@ func (s schemer) group(t reflect.Type) object {
 		if o.def != "" {
 			p["default"] = defaultOf(o)
 		}
-		if o.secret() {
+		if o.inFile() {
 			properties[o.name+"_file"] = object{"type": "string", "description": "Path of a file that holds " + o.name + "."}
 		} else if o.required {
 			required = append(required, o.name)

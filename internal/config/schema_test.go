@@ -176,6 +176,9 @@ pipelines:
     transforms: [gunzip, {lines: }, {gzip: {level: "${LEVEL}"}}]
     sink: {s3: {bucket: b, key: k, roll: {bytes: 1000, every: 1h30m}, overwrite: own}}
     lanes: 3
+  b:
+    source: {opensearch: {url: u, index: i, query_file: f, ignore: [closed, missing]}}
+    sink: {file: {path: p}}
 `
 	if wrong := bySchema(t, ok); wrong != "" {
 		t.Fatalf("got %s, want none", wrong)
@@ -195,6 +198,8 @@ pipelines:
 		{"bucket: b, secret", "bukket: b, secret"},
 		{"path_style: true", "path_style: yes"},
 		{"secret_key_file: f", "bucket_file: f"},
+		{"query_file: f", "index_file: f"},
+		{"[closed, missing]", "[closed, red]"},
 		{"[gunzip, ", "[gunzipp, "},
 		{"{lines: }", "{lines: , gzip: }"},
 		{"{lines: }", "{lines: {size: 3}}"},

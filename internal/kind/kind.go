@@ -11,6 +11,7 @@
 //	enum:"a|b"           the only values it takes
 //	required:"true"      it must be given
 //	min:"1" max:"9"      bounds of an integer
+//	file:"true"          it may also be given as name_file, the path of a file that holds it
 //
 // Field types: string, bool, int, int64, []string, unit.Bytes, unit.Duration,
 // unit.Secret, *T of these (nil: not given), structs, and []struct. A

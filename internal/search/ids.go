@@ -31,7 +31,7 @@ func (c *Client) IDs(ctx context.Context, index Index, yield YieldID) error {
 			return fmt.Errorf("list ids: index %s, shard %d: %w", index.Name, shard, err)
 		}
 	}
-	list, err := c.Indices(ctx, []string{index.Name}, nil)
+	list, err := c.Indices(ctx, []string{index.Name})
 	if err == nil && (len(list) != 1 || list[0].UUID != index.UUID) {
 		err = fmt.Errorf("list ids: index %s: it was deleted and created again meanwhile", index.Name)
 	}

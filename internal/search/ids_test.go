@@ -164,7 +164,7 @@ type listed struct {
 func list(t *testing.T, cfg search.Config, index string) ([]listed, error) {
 	t.Helper()
 	c := client(t, cfg)
-	found, err := c.Indices(t.Context(), []string{index}, nil)
+	found, err := c.Indices(t.Context(), []string{index})
 	if err != nil || len(found) != 1 {
 		t.Fatalf("index %s: got %v, %v", index, found, err)
 	}
@@ -359,7 +359,7 @@ func TestAnIndexThatIsReplacedWhileItIsListedIsAnError(t *testing.T) {
 func TestAnErrorOfTheCallerEndsTheListing(t *testing.T) {
 	s := newShelf(35, 3, "/_pit")
 	c := client(t, to(cluster(t, s.ServeHTTP)))
-	found, err := c.Indices(t.Context(), []string{"logs"}, nil)
+	found, err := c.Indices(t.Context(), []string{"logs"})
 	if err != nil {
 		t.Fatal(err)
 	}

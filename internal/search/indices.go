@@ -2,7 +2,6 @@ package search
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -16,67 +15,74 @@ type Index struct {
 	Name     string
 	UUID     string
 	Shards   int               // primary shards
-	Settings map[string]string // flat: "index.mode"; lists are left out
+	Settings map[string]string // those in lookedAt, flat: "index.mode"; lists are left out
+	Filter   string            // JSON of a query: only what it matches was asked for; "": all
 }
 
-// Indices returns the open indices that patterns (names, wildcards, aliases,
-// data streams) stand for and exclude (names, wildcards) does not, by name. A
-// wildcard stands for hidden indices, and for those whose names begin with a
-// dot, only if it begins with a dot itself. A name that does not exist is an
-// error; a wildcard that matches nothing is none.
-func (c *Client) Indices(ctx context.Context, patterns, exclude []string) ([]Index, error) {
-	var out []Index
-	not := wildcards(exclude)
-	seen := map[string]bool{}
-	for _, p := range names(patterns) {
-		list, err := c.settings(ctx, p)
-		if err != nil {
-			return nil, fmt.Errorf("index %s: %w", p, err)
-		}
-		wild := strings.Contains(p, "*") || p == "_all"
-		for _, i := range list {
-			unasked := wild && !strings.HasPrefix(p, ".") && strings.HasPrefix(i.Name, ".") && !strings.HasPrefix(i.Name, ".ds-")
-			if unasked || seen[i.Name] || not.MatchString(i.Name) {
-				continue
-			}
-			seen[i.Name] = true
-			out = append(out, i)
-		}
+// lookedAt is the settings that anybody looks at, below index.
+var lookedAt = []string{
+	"uuid", "number_of_shards", "number_of_replicas", "max_result_window", "hidden", "blocks", "mode",
+	"mapping.source.mode", "derived_source.enabled", "replication.type", "soft_deletes.enabled",
+}
+
+// Indices returns the indices, open or closed, that names and wildcards stand
+// for, by name. A name that does not exist is an error; a wildcard that matches
+// nothing is none.
+func (c *Client) Indices(ctx context.Context, patterns []string) ([]Index, error) {
+	var list []Request
+	for part := range Lists(names(patterns)) {
+		list = append(list, Request{Path: Path(part) + "/_settings"})
+	}
+	found, err := c.settings(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Index, 0, len(found))
+	for _, i := range found {
+		out = append(out, i)
 	}
 	slices.SortFunc(out, func(a, b Index) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 
-// settings asks for the settings of what one pattern stands for.
-func (c *Client) settings(ctx context.Context, pattern string) ([]Index, error) {
-	hidden := ""
-	if strings.HasPrefix(pattern, ".") {
-		hidden = ",hidden"
-	}
-	var reply map[string]struct{ Settings map[string]json.RawMessage }
-	err := c.Call(ctx, Request{
-		Path:  Path(pattern) + "/_settings",
-		Query: url.Values{"flat_settings": {"true"}, "expand_wildcards": {"open" + hidden}},
-	}, &reply)
-	if err != nil {
-		return nil, err
-	}
-	var list []Index
-	for name, r := range reply {
-		i := Index{Name: name, Settings: map[string]string{}}
-		for key, raw := range r.Settings {
-			var text string
-			if json.Unmarshal(raw, &text) == nil {
-				i.Settings[key] = text
+// settings makes requests for settings, and gives what they are answered, by
+// name.
+func (c *Client) settings(ctx context.Context, list []Request) (map[string]Index, error) {
+	out := map[string]Index{}
+	filter := "*.settings.index." + strings.Join(lookedAt, ",*.settings.index.")
+	for _, r := range list {
+		if r.Query == nil {
+			r.Query = url.Values{}
+		}
+		r.Query.Set("filter_path", filter)
+		var reply map[string]struct{ Settings map[string]any }
+		if err := c.Call(ctx, r, &reply); err != nil {
+			return nil, err
+		}
+		for name, r := range reply {
+			i := Index{Name: name, Settings: map[string]string{}}
+			flatten(i.Settings, "", r.Settings)
+			i.UUID = i.Settings["index.uuid"]
+			var err error
+			if i.Shards, err = strconv.Atoi(i.Settings["index.number_of_shards"]); err != nil || i.UUID == "" {
+				return nil, fmt.Errorf("index %s: its settings name no UUID or no number of shards", name)
 			}
+			out[name] = i
 		}
-		i.UUID = i.Settings["index.uuid"]
-		if i.Shards, err = strconv.Atoi(i.Settings["index.number_of_shards"]); err != nil || i.UUID == "" {
-			return nil, fmt.Errorf("%s: its settings name no UUID or no number of shards", name)
-		}
-		list = append(list, i)
 	}
-	return list, nil
+	return out, nil
+}
+
+// flatten adds the texts below a setting under their whole names.
+func flatten(into map[string]string, name string, value any) {
+	switch v := value.(type) {
+	case string:
+		into[name] = v
+	case map[string]any:
+		for key, below := range v {
+			flatten(into, strings.TrimPrefix(name+"."+key, "."), below)
+		}
+	}
 }
 
 // names splits lists with commas.

@@ -141,26 +141,20 @@ type Chunk struct {
 	Names   string
 }
 
-// maxNames is how long the names in one address get: engines take 4 KiB.
-const maxNames = 2000
-
 // Chunks cuts indices so that their names fit into an address.
 func Chunks(indices []Index) func(yield func(Chunk) bool) {
 	return func(yield func(Chunk) bool) {
-		var names []string
-		begin, size := 0, 0
+		names := make([]string, len(indices))
 		for n, i := range indices {
-			if size+len(i.Name) > maxNames && n > begin {
-				if !yield(Chunk{indices[begin:n], strings.Join(names, ",")}) {
-					return
-				}
-				names, begin, size = nil, n, 0
-			}
-			names = append(names, i.Name)
-			size += len(i.Name) + 1
+			names[n] = i.Name
 		}
-		if begin < len(indices) {
-			yield(Chunk{indices[begin:], strings.Join(names, ",")})
+		left := indices
+		for part := range Lists(names) {
+			n := strings.Count(part, ",") + 1
+			if !yield(Chunk{left[:n], part}) {
+				return
+			}
+			left = left[n:]
 		}
 	}
 }

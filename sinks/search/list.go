@@ -23,7 +23,7 @@ func (c *Config) List(ctx context.Context, index string, yield func(id, routing 
 	}
 	defer client.Close()
 	target := c.Target(index)
-	list, err := client.Indices(ctx, []string{target}, nil)
+	list, err := client.Indices(ctx, []string{target})
 	switch {
 	case search.NotFound(err):
 		return nil

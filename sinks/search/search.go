@@ -136,7 +136,7 @@ func (s *Sink) Check(ctx context.Context) ([]string, error) {
 	if s.cfg.Index == "" {
 		return append(list, "records are written to the index that each of them names"), nil
 	}
-	indices, err := s.client.Indices(ctx, []string{s.cfg.Index}, nil)
+	indices, err := s.client.Indices(ctx, []string{s.cfg.Index})
 	if search.NotFound(err) {
 		return append(list, fmt.Sprintf("index %s does not exist: the first record creates it", s.cfg.Index)), nil
 	}

@@ -2,8 +2,6 @@ package search
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -21,8 +19,10 @@ import (
 type Config struct {
 	cluster.Config
 	Index          []string      `yaml:"index" required:"true" doc:"What to read, a name, wildcard, alias or data stream, or a list of them; a wildcard leaves out hidden indices."`
-	Exclude        []string      `yaml:"exclude" doc:"Indices to leave out, names or wildcards."`
-	Query          string        `yaml:"query" doc:"Which documents, as the JSON of a query; default: all."`
+	Exclude        []string      `yaml:"exclude" doc:"What to leave out, names or wildcards."`
+	Ignore         []string      `yaml:"ignore" enum:"closed|missing" doc:"What of index may be left out because it is closed or missing; if it is not given, that is an error."`
+	Query          string        `yaml:"query" file:"true" doc:"Which documents, as the JSON of a query, or query_file: the path of a file that holds it; default: all."`
+	Fields         Fields        `yaml:"fields" doc:"Which fields of documents; the cluster then writes what it gives of them anew, so they are not byte for byte what was indexed."`
 	Read           string        `yaml:"read" default:"auto" enum:"auto|pit|shared|scroll|sequence" doc:"By points in time, which survive failures, one of each shard (pit) or of all shards of an index together (shared), by scrolls, or by sequence numbers; auto: by sequence numbers with mode: new, into a search sink, and where writes are blocked; else by a point in time of each shard where the engine has them."`
 	Start          string        `yaml:"start" default:"all" enum:"all|now" doc:"With mode: new, what the first pass takes: all documents, or only what changes from then on."`
 	Deletes        string        `yaml:"deletes" default:"ignore" enum:"ignore|reconcile" doc:"With mode: new, what becomes of documents that were deleted: they stay at the sink, or are found by comparing the _ids of both sides, and deleted there too."`
@@ -40,8 +40,8 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 		add("index", "there is none; write a name or a wildcard, as logs-*")
 	}
 	for _, i := range c.Index {
-		if strings.HasPrefix(i, "-") || strings.Contains(i, ",-") {
-			add("index", fmt.Sprintf("%q: what to leave out belongs into exclude", i))
+		if why := unfit(i); why != "" {
+			add("index", fmt.Sprintf("%q: %s", i, why))
 		}
 	}
 	for _, w := range c.With {
@@ -55,10 +55,27 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	if c.Deletes == "reconcile" && (!env.New || !env.Versions || env.Target == nil) {
 		add("deletes", "reconcile is for mode: new and a search sink that orders writes by version (action: index, versions: true)")
 	}
+	if c.Deletes == "reconcile" && len(c.Ignore) > 0 {
+		add("ignore", "with deletes: reconcile, the documents of what is left out would be deleted at the sink; leave it out of index")
+	}
 	if _, err := c.query(); err != nil {
 		add("query", fmt.Sprintf("this is not the JSON of a query: %v; write one as '{\"term\": {\"level\": \"error\"}}'", err))
 	}
 	return list
+}
+
+// unfit says why the cluster would take names for something else than indices
+// of its own, or "".
+func unfit(names string) string {
+	switch {
+	case strings.HasPrefix(names, "-") || strings.Contains(names, ",-"):
+		return "what to leave out belongs into exclude"
+	case strings.ContainsAny(names, "<>"):
+		return "date math is not worked out here; write a wildcard, as logs-2026.*, or a name"
+	case strings.Contains(names, ":"):
+		return "this names an index of a remote cluster; give the address of that cluster in url, and its index without a colon"
+	}
+	return ""
 }
 
 // query gives the query in its shortest form.
@@ -94,6 +111,12 @@ func (c *Config) Identity() string {
 		query, _ := c.query()
 		id += " query " + query
 	}
+	if f := c.Fields; len(f.Include) > 0 {
+		id += " with fields " + strings.Join(f.Include, ",")
+	}
+	if f := c.Fields; len(f.Exclude) > 0 {
+		id += " without fields " + strings.Join(f.Exclude, ",")
+	}
 	return id
 }
 
@@ -105,14 +128,14 @@ func (c *Config) source(env kind.Env) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	sum := sha256.Sum256([]byte(query))
+	fields := c.Fields.member()
 	s := &Source{
-		config: *c, query: query, digest: hex.EncodeToString(sum[:8]), keepAlive: time.Duration(c.KeepAlive),
+		config: *c, query: query, digest: digest(query + fields), extra: fields, keepAlive: time.Duration(c.KeepAlive),
 		blocks: max(3, env.Workers+2), maxRecord: env.MaxRecord, news: env.New, versions: env.Versions, target: env.Target, scratch: env.Scratch,
 		withVersion: slices.Contains(c.With, "version"), withSeqNo: slices.Contains(c.With, "seq_no"),
 	}
 	if s.withVersion {
-		s.extra = `,"version":true`
+		s.extra += `,"version":true`
 	}
 	if s.withSeqNo || s.news && s.versions {
 		s.seqNo = `,"seq_no_primary_term":true`

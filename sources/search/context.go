@@ -204,7 +204,7 @@ func (l *lane) tryOpen(ctx context.Context) error {
 // opened makes sure that the new context is one of the index that was planned,
 // and puts it into the store. Only then is anything read from it.
 func (l *lane) opened(ctx context.Context) error {
-	list, err := l.client.Indices(ctx, []string{l.spec.Index}, nil)
+	list, err := l.client.Indices(ctx, []string{l.spec.Index})
 	if err == nil && (len(list) != 1 || list[0].UUID != l.spec.UUID) {
 		err = recreated("another")
 	}

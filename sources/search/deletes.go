@@ -164,7 +164,7 @@ func (c *comparison) compare(ctx context.Context) (err error) {
 
 // list adds the documents of an index of the source.
 func (c *comparison) list(ctx context.Context, name string, set *idset.Set) error {
-	indices, err := c.client.Indices(ctx, []string{name}, nil)
+	indices, err := c.client.Indices(ctx, []string{name})
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func (r *reader) sequenced(s *spec, shards int, h *history, now cluster.Shards) 
 	last := r.pass.Last[fmt.Sprintf("%s-%d", s.Index, s.Shard)]
 	at, err := parse(last.Pos)
 	read := s.From
-	if at.bySeq && last.ID == s.id(shards, r.digest) {
+	if at.bySeq && last.ID == s.id(shards, r.digestWith(s.Filter)) {
 		s.Way, read = sequence, at.seq // what came before was read, in whatever way
 	}
 	if err == nil && highest < read {

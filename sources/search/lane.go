@@ -17,6 +17,7 @@ type lane struct {
 	*reader
 	pipeline.Lane
 	spec    spec
+	query   string // JSON: which documents of the index
 	out     chan<- *pipeline.Item
 	context saved
 	asked   time.Time // when the context was last used
@@ -51,7 +52,7 @@ func (r *reader) Read(ctx context.Context, pl pipeline.Lane, from pipeline.Posit
 		s.Way = scroll
 	}
 	l := &lane{
-		reader: r, Lane: pl, spec: s, out: out, split: newSplitter(), pages: newPager(int64(r.config.Page), s.Window),
+		reader: r, Lane: pl, spec: s, query: both(r.query, s.Filter), out: out, split: newSplitter(), pages: newPager(int64(r.config.Page), s.Window),
 		at: at, from: from, marked: -1, quota: pipeline.NewQuota(r.blocks), meta: &pipeline.Meta{Index: s.Index}, timer: time.NewTimer(time.Hour),
 	}
 	defer func() {

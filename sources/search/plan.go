@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
-
-	"golang.org/x/sync/errgroup"
 
 	cluster "sluice/internal/search"
 	"sluice/pipeline"
@@ -21,8 +18,9 @@ type spec struct {
 	UUID   string
 	Shard  int
 	Way    way
-	Shared bool `json:",omitempty"` // a point in time is that of all lanes of the index
-	Window int  // most hits that a page of this index may have
+	Shared bool   `json:",omitempty"` // a point in time is that of all lanes of the index
+	Window int    // most hits that a page of this index may have
+	Filter string `json:",omitempty"` // of the alias through which it is read: JSON of a query
 
 	// What follows is for lanes that end at a sequence number.
 	From    int64  `json:",omitempty"` // begins behind it
@@ -43,12 +41,16 @@ func (s *spec) id(shards int, query string) string {
 
 // found is what there is to read.
 type found struct {
-	engine   cluster.Engine
-	indices  []cluster.Index
-	shards   map[string]cluster.Shards // by index, where they are read by sequence numbers or will be
-	way      way
-	why      string // so
-	warnings []string
+	engine    cluster.Engine
+	selection *cluster.Selection
+	indices   []cluster.Index           // of it
+	red       map[string][]string       // shards that cannot be read now, by index
+	about     bool                      // the numbers of documents are not exact
+	unknown   int                       // lanes whose number of documents is not known
+	shards    map[string]cluster.Shards // by index, where they are read by sequence numbers or will be
+	way       way
+	why       string // so
+	warnings  []string
 }
 
 // specOf gives the spec that lanes made.
@@ -73,6 +75,7 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 	for _, w := range f.warnings {
 		log.Warn("not as it was indexed", "finding", w)
 	}
+	r.announce(ctx, f)
 	return r.lanes(ctx, f)
 }
 
@@ -83,13 +86,7 @@ func (r *reader) find(ctx context.Context) (*found, error) {
 	if f.engine, err = r.client.Engine(ctx); err != nil {
 		return nil, err
 	}
-	if f.indices, err = r.client.Indices(ctx, r.config.Index, r.config.Exclude); err != nil {
-		return nil, err
-	}
-	if len(f.indices) == 0 {
-		return nil, fmt.Errorf("no open index matches %q without %q", r.config.Index, r.config.Exclude)
-	}
-	if f.warnings, err = r.verbatim(ctx, f.indices); err != nil {
+	if err = r.findIndices(ctx, f); err != nil {
 		return nil, err
 	}
 	f.way, f.why, err = r.choose(ctx, f)
@@ -118,7 +115,7 @@ func (r *reader) choose(ctx context.Context, f *found) (_ way, why string, _ err
 	var errs []error
 	for i, w := range ways {
 		var reply opened
-		err := r.client.CallOnce(ctx, r.opening(w, spec{Index: f.indices[0].Name}), &reply)
+		err := r.client.CallOnce(ctx, r.opening(w, spec{Index: f.readable()}), &reply)
 		if err == nil {
 			err = r.sharable(ctx, reply.id())
 			r.end(ctx, saved{Way: w, Context: reply.id()})
@@ -201,7 +198,7 @@ func (r *reader) lanes(ctx context.Context, f *found) ([]pipeline.Lane, error) {
 			}
 		}
 	}
-	if err := r.count(ctx, lanes); err != nil {
+	if err := r.count(ctx, f, lanes); err != nil {
 		return nil, err
 	}
 	more, err := r.deletes(ctx, f.indices)
@@ -211,7 +208,7 @@ func (r *reader) lanes(ctx context.Context, f *found) ([]pipeline.Lane, error) {
 // lane makes the lane of a shard, and reports whether there is news in it. h is
 // the history of its index, where that matters.
 func (r *reader) lane(f *found, i cluster.Index, shard int, h *history) (l pipeline.Lane, news bool, err error) {
-	s := spec{Index: i.Name, UUID: i.UUID, Shard: shard, Way: f.way, Shared: r.config.Read == "shared" && i.Shards > 1, Window: 10_000}
+	s := spec{Index: i.Name, UUID: i.UUID, Shard: shard, Way: f.way, Shared: r.config.Read == "shared" && i.Shards > 1, Window: 10_000, Filter: i.Filter}
 	if n, err := strconv.Atoi(i.Settings["index.max_result_window"]); err == nil && n > 0 {
 		s.Window = min(n, s.Window)
 	}
@@ -223,43 +220,10 @@ func (r *reader) lane(f *found, i cluster.Index, shard int, h *history) (l pipel
 			return l, false, err
 		}
 	}
-	l.ID = s.id(i.Shards, r.digest)
+	l.ID = s.id(i.Shards, r.digestWith(i.Filter))
 	text, err := json.Marshal(s)
 	l.Spec = string(text)
 	return l, news, err
-}
-
-// count finds out how many records lanes have, for progress. A shard that
-// cannot say so now may be back when its turn comes; a request that is refused
-// would be refused then too.
-func (r *reader) count(ctx context.Context, lanes []pipeline.Lane) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(4)
-	for n := range lanes {
-		l := &lanes[n]
-		g.Go(func() error {
-			s, err := specOf(*l)
-			if err != nil {
-				return err
-			}
-			var reply counted
-			err = r.client.CallOnce(ctx, cluster.Request{
-				Path:  cluster.Path(s.Index) + "/_search",
-				Query: url.Values{"preference": {shards(s.Shard)}, "allow_partial_search_results": {"false"}},
-				Body:  fmt.Appendf(nil, `{"size":0,"track_total_hits":true,"query":%s}`, r.query),
-			}, &reply)
-			if a := cluster.AsError(err); a != nil && a.Status < 500 && a.Status != http.StatusTooManyRequests {
-				return err
-			}
-			if err != nil {
-				pipeline.Logger(ctx).Warn("the number of documents is not known", "shard", l.Name, "error", err)
-				return context.Cause(ctx)
-			}
-			l.Records = reply.Hits.Total.Value
-			return nil
-		})
-	}
-	return g.Wait()
 }
 
 // counted is the reply to a search for the number of hits.

@@ -19,7 +19,6 @@ package search
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,7 +32,7 @@ import (
 type Source struct {
 	config                 Config
 	query                  string // JSON
-	digest                 string // of the query
+	digest                 string // of query and fields
 	keepAlive              time.Duration
 	extra                  string      // members of the body of each page
 	seqNo                  string      // likewise, where its numbers are wanted
@@ -99,21 +98,7 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var records int64
-	of := map[string]int64{} // records by UUID of the index
-	for _, l := range lanes {
-		records += l.Records
-		uuid, _, _ := strings.Cut(l.ID, "/")
-		of[uuid] += l.Records
-	}
-	out := []string{
-		fmt.Sprintf("%s at %s", f.engine, s.config.Endpoint()),
-		fmt.Sprintf("indices: %d, shards: %d, documents: %d; they are read by %s (%s)", len(f.indices), len(lanes), records, f.way.name(), f.why),
-	}
-	for _, i := range f.indices {
-		out = append(out, fmt.Sprintf("index %s: shards: %d, documents: %d", i.Name, i.Shards, of[i.UUID]))
-	}
-	return append(out, f.warnings...), nil
+	return r.findings(f, lanes), f.failure()
 }
 
 // reader reads one pass. It implements [pipeline.Reader] and [pipeline.Saver].

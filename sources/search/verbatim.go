@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	cluster "sluice/internal/search"
@@ -13,29 +15,33 @@ import (
 
 // verbatim finds indices whose documents do not come back as they were
 // indexed. One that keeps no sources is an error.
-func (r *reader) verbatim(ctx context.Context, indices []cluster.Index) (warnings []string, err error) {
-	for chunk := range cluster.Chunks(indices) {
-		var mappings map[string]struct {
+func (r *reader) verbatim(ctx context.Context, s *cluster.Selection) (warnings []string, err error) {
+	sources := map[string]json.RawMessage{} // the mapping of _source, by index, where there is one
+	for _, req := range s.Requests("", "/_mapping", url.Values{"filter_path": {"*.mappings._source"}}) {
+		var reply map[string]struct {
 			Mappings struct {
 				Source json.RawMessage `json:"_source"`
 			}
 		}
-		err := r.client.Call(ctx, cluster.Request{
-			Path:  cluster.Path(chunk.Names) + "/_mapping",
-			Query: url.Values{"filter_path": {"*.mappings._source"}},
-		}, &mappings)
-		if err != nil {
+		if err := r.client.Call(ctx, req, &reply); err != nil {
 			return nil, err
 		}
-		for _, i := range chunk.Indices {
-			why, err := altered(i.Settings, mappings[i.Name].Mappings.Source)
-			if err != nil {
-				return nil, fmt.Errorf("index %s: %w", i.Name, err)
-			}
-			if why != "" {
-				warnings = append(warnings, "index "+i.Name+": "+why)
-			}
+		for name, m := range reply {
+			sources[name] = m.Mappings.Source
 		}
+	}
+	altering := map[string][]string{} // indices, by what is said of them
+	for _, i := range s.Indices {
+		why, err := altered(i.Settings, sources[i.Name])
+		if err != nil {
+			return nil, fmt.Errorf("index %s: %w", i.Name, err)
+		}
+		if why != "" {
+			altering[why] = append(altering[why], i.Name)
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(altering)) {
+		warnings = append(warnings, "index "+cluster.List(altering[why])+": "+why)
 	}
 	return warnings, nil
 }

@@ -32,7 +32,7 @@ type Selection struct {
 // is also meant by its own name, its data stream, a wildcard, or an alias that
 // has none.
 func (c *Client) Select(ctx context.Context, patterns, exclude []string) (*Selection, error) {
-	s := &selector{Client: c, not: wildcards(exclude), known: newCatalog(), meant: map[string]*meaning{}, out: &Selection{}}
+	s := &selector{Client: c, not: wildcards(exclude), known: newCatalog(), asked: map[string]bool{}, meant: map[string]*meaning{}, out: &Selection{}}
 	for _, p := range names(patterns) {
 		if p == "_all" {
 			p = "*"
@@ -77,6 +77,7 @@ type selector struct {
 	*Client
 	not   *regexp.Regexp
 	known *catalog
+	asked map[string]bool     // by their own names
 	meant map[string]*meaning // by name of the index
 	out   *Selection
 }
@@ -92,14 +93,13 @@ type meaning struct {
 // match gives what was asked for, and notes what of it does not exist.
 func (s *selector) match() (found []string) {
 	var open []string // wildcards that stand for nothing that is hidden
-	asked := map[string]bool{}
 	exists := s.out.plain[:0]
 	for _, p := range s.out.plain {
 		switch {
 		case strings.Contains(p, "*"):
 			open = append(open, p)
 		case s.known.known(p):
-			asked[p] = true
+			s.asked[p] = true
 		default:
 			if !s.not.MatchString(p) && !slices.Contains(s.out.Missing, p) {
 				s.out.Missing = append(s.out.Missing, p)
@@ -112,7 +112,7 @@ func (s *selector) match() (found []string) {
 	plain, dotted := wildcards(open), wildcards(s.out.dotted)
 	for _, name := range s.known.names() {
 		dot := strings.HasPrefix(name, ".")
-		if !s.not.MatchString(name) && (asked[name] || !dot && plain.MatchString(name) || dot && dotted.MatchString(name)) {
+		if !s.not.MatchString(name) && (s.asked[name] || !dot && plain.MatchString(name) || dot && dotted.MatchString(name)) {
 			found = append(found, name)
 		}
 	}
@@ -235,8 +235,10 @@ func (s *selector) finish(ctx context.Context) error {
 		case s.known.closed[name]:
 			s.out.Closed = append(s.out.Closed, name)
 			continue
-		case !ok:
-			s.out.Missing = append(s.out.Missing, name) // it was there a moment ago
+		case !ok: // it was there a moment ago
+			if s.asked[name] {
+				s.out.Missing = append(s.out.Missing, name)
+			}
 			continue
 		case m.whole && len(m.filters) > 0:
 			whole = append(whole, name)

@@ -35,7 +35,11 @@ func (r *reader) findings(f *found, lanes []pipeline.Lane) []string {
 		out = append(out, line)
 	}
 	out = append(out, f.selection.Notes...)
-	return append(append(out, ignored(f.selection)...), f.warnings...)
+	out = append(append(out, ignored(f.selection)...), f.warnings...)
+	if w := r.moving(f.selection); w != "" {
+		out = append(out, w)
+	}
+	return out
 }
 
 // documents gives a number of documents as far as it is known.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -126,6 +127,21 @@ func (r *reader) announce(ctx context.Context, f *found) {
 	for _, s := range f.sick() {
 		log.Warn("not all shards can be read now", "finding", s)
 	}
+	if w := r.moving(f.selection); w != "" {
+		log.Warn("the query changes while it is read", "finding", w)
+	}
+}
+
+// now is a date in a query that moves on from page to page.
+var now = regexp.MustCompile(`"now([-+][^"/]*)?"`)
+
+// moving warns of such a date, or is "".
+func (r *reader) moving(s *cluster.Selection) string {
+	moves := now.MatchString(r.query) || slices.ContainsFunc(s.Indices, func(i cluster.Index) bool { return now.MatchString(i.Filter) })
+	if !moves {
+		return ""
+	}
+	return "query: now is another moment for each page, so a snapshot may give another number of documents than it had, which fails; round it, as now-30d/d"
 }
 
 // try sends the query, so that what is wrong with it is said once, before

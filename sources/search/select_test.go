@@ -287,3 +287,20 @@ func TestFieldsAreChosen(t *testing.T) {
 		}
 	}
 }
+
+func TestAQueryWhoseDatesMoveIsAnnounced(t *testing.T) {
+	t.Parallel()
+	i := numbered(t, "", 1, "")
+	for query, want := range map[string]bool{
+		`{"range":{"@timestamp":{"gte":"now-30d"}}}`:   true,
+		`{"range":{"@timestamp":{"gte":"now-30d/d"}}}`: false,
+		`{"term":{"state":"nowhere"}}`:                 false,
+		`{"term":{"state":"unknown"}}`:                 false,
+	} {
+		c := config(i.url, i)
+		c.Query = query
+		if got, err := checkOf(t, c); err != nil || strings.Contains(got, "query: now is another moment") != want {
+			t.Errorf("%s: got %q, %v, want a warning: %v", query, got, err, want)
+		}
+	}
+}

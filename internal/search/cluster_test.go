@@ -13,7 +13,9 @@ import (
 )
 
 // answers of a cluster by path; else 404.
-type answers map[string]struct {
+type answers map[string]answer
+
+type answer struct {
 	status int
 	header string
 	body   string

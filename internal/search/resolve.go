@@ -15,10 +15,11 @@ type catalog struct {
 	closed  map[string]bool     // the indices
 	aliases map[string][]string // to what they stand for: indices, data streams
 	streams map[string][]string // data streams, to their indices in order
+	stream  map[string]string   // indices, to the data stream they belong to
 }
 
 func newCatalog() *catalog {
-	return &catalog{closed: map[string]bool{}, aliases: map[string][]string{}, streams: map[string][]string{}}
+	return &catalog{closed: map[string]bool{}, aliases: map[string][]string{}, streams: map[string][]string{}, stream: map[string]string{}}
 }
 
 // resolve adds what names and wildcards match; hidden says whether a wildcard
@@ -29,6 +30,7 @@ func (c *Client) resolve(ctx context.Context, into *catalog, list []string, hidd
 			Indices []struct {
 				Name       string
 				Attributes []string
+				Stream     string `json:"data_stream"`
 			}
 			Aliases []struct {
 				Name    string
@@ -45,6 +47,7 @@ func (c *Client) resolve(ctx context.Context, into *catalog, list []string, hidd
 		}
 		for _, i := range reply.Indices {
 			into.closed[i.Name] = slices.Contains(i.Attributes, "closed")
+			into.stream[i.Name] = i.Stream
 		}
 		for _, a := range reply.Aliases {
 			into.aliases[a.Name] = a.Indices

@@ -150,6 +150,9 @@ func (s *selector) through(alias string, uses map[string]use) error {
 	filtered, routed := map[string][]string{}, map[string][]string{} // what it stands for, by filter, by routing
 	for _, target := range s.known.aliases[alias] {
 		u, ok := uses[target]
+		if !ok { // of an alias of data streams, some engines name the indices
+			u, ok = uses[s.known.stream[target]]
+		}
 		if !ok {
 			return fmt.Errorf("alias %s: the cluster does not say how it stands for %s", alias, target)
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -185,10 +186,16 @@ func TestADataStreamKeepsItsOrderBehindAnAlias(t *testing.T) {
 	if diff := cmp.Diff(selected{Indices: []string{"shrunk-9" + filter, ".ds-k-2" + filter, "m"}, Closed: []string{".ds-k-3"}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	a["/_alias/z"] = a["/_resolve/index/none"]
-	delete(a, "/_alias/z")
-	if _, err := c.Select(t.Context(), []string{"m", "z"}, nil); err == nil || !strings.Contains(err.Error(), "alias z") {
-		t.Errorf("got %v, want an error: the alias may have a filter", err)
+	a["/_resolve/index/m,z"] = answer{200, "", `{"indices":[{"name":"m","attributes":["open"]}],"aliases":[{"name":"z","indices":[".ds-k-2","shrunk-9"]}]}`}
+	a["/_resolve/index/.ds-k-2,shrunk-9"] = answer{200, "", `{"indices":[{"name":".ds-k-2","data_stream":"k"},{"name":"shrunk-9","data_stream":"k"}]}`}
+	if got, _ := selection(t, c, []string{"m", "z"}, nil); !slices.Equal(got.Indices, []string{".ds-k-2" + filter, "m", "shrunk-9" + filter}) {
+		t.Errorf("of an alias that names indices: got %+v, want the filter of the data stream", got)
+	}
+	for name, body := range map[string]string{"says nothing of it": `{}`, "says half of it": `{"other":{"aliases":{"z":{}}}}`} {
+		a["/_alias/z"] = answer{200, "", body}
+		if _, err := c.Select(t.Context(), []string{"m", "z"}, nil); err == nil || !strings.Contains(err.Error(), "alias z") {
+			t.Errorf("the cluster %s: got %v, want an error: the alias may have a filter", name, err)
+		}
 	}
 }
 

@@ -165,7 +165,9 @@ func TestAPlanIsMadeWhileAShardIsBusy(t *testing.T) {
 	i.fill(t, 50, 300)
 	p := faultproxy.New(t, i.url)
 	p.Add(&faultproxy.Rule{Path: i.engine.PointInTime(), Status: 503})        // the trial
-	p.Add(&faultproxy.Rule{Path: i.name + "/_search", Times: 2, Status: 503}) // the counts
+	p.Add(&faultproxy.Rule{Path: i.name + "/_search", Times: 3, Status: 503}) // the query, the counts
+	p.Add(&faultproxy.Rule{Path: "/_cluster/health", Status: 503})
+	p.Add(&faultproxy.Rule{Path: "/_stats", Status: 503})
 	j := newJob(config(p.URL, i))
 	j.complete(t)
 	j.wants(t, i)
@@ -199,6 +201,8 @@ func TestProblemsOfOptions(t *testing.T) {
 		"query is none": {func(c *search.Config) { c.Query = "{}" }, "query", "one that names the kind"},
 		"query is two":  {func(c *search.Config) { c.Query = `{"term":{},"range":{}}` }, "query", "2 members"},
 		"url":           {func(c *search.Config) { c.URL = nil }, "url", "https://"},
+		"date math":     {func(c *search.Config) { c.Index = []string{"<logs-{now/d}>"} }, "index", "wildcard"},
+		"remote":        {func(c *search.Config) { c.Index = []string{"a,other:logs-*"} }, "index", "remote cluster"},
 	} {
 		cfg := config("http://h", &index{name: "a"})
 		c.change(cfg)
@@ -217,8 +221,13 @@ func TestTheIdentityIsWhatPositionsDependOn(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	b := *a
+	b.Ignore = []string{"closed"}
 	b.Page, b.Read, b.KeepAlive, b.Password = 1<<20, "scroll", 1, "other"
 	if b.Identity() != want {
 		t.Errorf("got %q, want tuning and secrets left out", b.Identity())
+	}
+	b.Fields = search.Fields{Include: []string{"x", "y.*"}, Exclude: []string{"y.z"}}
+	if got := b.Identity(); got != want+" with fields x,y.* without fields y.z" {
+		t.Errorf("got %q, want the fields too: what is delivered depends on them", got)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/kind"
 	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
 	"sluice/sources/search"
@@ -105,7 +106,8 @@ func (m *many) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `{}`)
 	case rest == "_stats/docs":
 		io.WriteString(w, `{"indices":`)
-		m.each(w, first, `{"shards":{"0":[{"routing":{"primary":true},"docs":{"count":3}}]}}`)
+		m.each(w, first, `{"uuid":"uuid-of-22-byte#","shards":{"0":[{"routing":{"primary":true,"state":"STARTED"},"docs":{"count":3},`+
+			`"seq_no":{"max_seq_no":2,"global_checkpoint":2},"commit":{"user_data":{"history_uuid":"a-history-of-22-bytes"}}}]}}`)
 		io.WriteString(w, `}`)
 	case strings.HasSuffix(r.URL.Path, "/_search/point_in_time"):
 		fmt.Fprintf(w, `{"pit_id":%q,"_shards":{"total":1,"successful":1,"failed":0},"creation_time":1}`, first+strings.Repeat("p", 200))
@@ -165,15 +167,16 @@ func TestAPlanOfManyIndicesIsMadeWithFewRequestsAndLittleMemory(t *testing.T) {
 	for n := range indices {
 		names = append(names, m.name(n))
 	}
-	for name, change := range map[string]func(*search.Config){
-		"a wildcard": func(c *search.Config) { c.Index = []string{"i-*"} },
-		"an alias":   func(c *search.Config) { c.Index = []string{"all"} },
-		"names":      func(c *search.Config) { c.Index = names },
-		"a query":    func(c *search.Config) { c.Index, c.Query = []string{"i-*"}, `{"term":{"a":1}}` },
+	for name, change := range map[string]func(*search.Config, *kind.Env){
+		"a wildcard": func(c *search.Config, _ *kind.Env) { c.Index = []string{"i-*"} },
+		"an alias":   func(c *search.Config, _ *kind.Env) { c.Index = []string{"all"} },
+		"names":      func(c *search.Config, _ *kind.Env) { c.Index = names },
+		"a query":    func(c *search.Config, _ *kind.Env) { c.Index, c.Query = []string{"i-*"}, `{"term":{"a":1}}` },
+		"mode: new":  func(c *search.Config, env *kind.Env) { c.Index, env.New = []string{"i-*"}, true },
 	} {
-		c := config(m.url)
-		change(c)
-		s, err := c.Build(newJob(nil).env)
+		c, env := config(m.url), newJob(nil).env
+		change(c, &env)
+		s, err := c.Build(env)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/kind"
 	"sluice/pipeline"
 	"sluice/sources/search"
 	"sluice/test/faultproxy"
@@ -302,5 +303,14 @@ func TestAQueryWhoseDatesMoveIsAnnounced(t *testing.T) {
 		if got, err := checkOf(t, c); err != nil || strings.Contains(got, "query: now is another moment") != want {
 			t.Errorf("%s: got %q, %v, want a warning: %v", query, got, err, want)
 		}
+	}
+}
+
+func TestWhatIsIgnoredIsNotDeletedAtTheSink(t *testing.T) {
+	c := config("http://h", &index{name: "a"})
+	c.Deletes, c.Ignore = "reconcile", []string{"closed"}
+	list := c.Problems(kind.Env{New: true, Versions: true, Target: struct{ kind.Lister }{}})
+	if len(list) != 1 || list[0].Option != "ignore" || !strings.Contains(list[0].Message, "would be deleted") {
+		t.Errorf("got %v, want one of ignore", list)
 	}
 }

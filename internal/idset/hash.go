@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"sync"
 )
 
 // hash stands for an _id and its routing: the beginning of the SHA-256 of both.
@@ -20,18 +19,13 @@ const (
 	depth = 128/bits + 1 // how often a part can be cut
 )
 
-// rooms are buffers for what is hashed.
-var rooms = sync.Pool{New: func() any { return new([]byte) }}
-
 func hashOf(id, routing []byte) (hash, error) {
 	if len(id)+len(routing) > MaxName {
 		return hash{}, fmt.Errorf("_id %.100q: with its routing it has more than %d bytes", id, MaxName)
 	}
-	room := rooms.Get().(*[]byte)
-	defer rooms.Put(room)
-	b := binary.AppendUvarint((*room)[:0], uint64(len(id)))
+	var room [640]byte // more is rare
+	b := binary.AppendUvarint(room[:0], uint64(len(id)))
 	b = append(append(b, id...), routing...)
-	*room = b
 	sum := sha256.Sum256(b)
 	return readHash(sum[:]), nil
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -34,24 +32,23 @@ func TestFollowingLosesNoAcknowledgedChange(t *testing.T) {
 		replicas bool // on a cluster of three nodes that refreshes nothing by itself
 		read     string
 		equal    bool
-		more     string // of the pipeline
+		more     []string // options of the source
 	}{
 		{name: "by sequence numbers", read: "auto"},
 		{name: "after a snapshot", read: "pit"},
 		{name: "with replicas", read: "auto", replicas: true},
-		{name: "and deletes", read: "auto", equal: true, more: "deletes: reconcile"},
+		{name: "and deletes", read: "auto", equal: true, more: []string{"deletes: reconcile", "reconcile_every: 0s"}},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			if f.read == "pit" && engine.PointInTime() == "" {
 				t.Skip(engine.Name, " has no points in time")
 			}
-			knows(t, f.more)
 			s := &following{source: cluster{engine.URL}, settings: `"number_of_shards":3,"number_of_replicas":0`, equal: f.equal}
 			if f.replicas {
 				s.source = cluster{startNodes(t, engine.Engine).servers[0].URL}
 				s.settings = `"number_of_shards":3,"number_of_replicas":1,"refresh_interval":"-1"`
 			}
-			s.begin(t, engine.Engine, f.read, f.more)
+			s.begin(t, engine.Engine, append(f.more, "read: "+f.read))
 			s.disturb(t)
 			s.end(t)
 			s.compare(t, s.first)
@@ -60,21 +57,8 @@ func TestFollowingLosesNoAcknowledgedChange(t *testing.T) {
 	}
 }
 
-// knows skips a test of an option, given as "name: value", that Sluice has not.
-func knows(t *testing.T, option string) {
-	t.Helper()
-	_, value, _ := strings.Cut(option, ": ")
-	schema, err := exec.Command(program, "schema").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if value != "" && !strings.Contains(string(schema), fmt.Sprintf("%q", value)) {
-		t.Skipf("there is no %q", option)
-	}
-}
-
 // begin makes the first index and the target, and starts the writers.
-func (f *following) begin(t *testing.T, e servers.Engine, read, more string) {
+func (f *following) begin(t *testing.T, e servers.Engine, options []string) {
 	t.Helper()
 	ctx, cancel := within(3 * time.Minute)
 	defer cancel()
@@ -92,8 +76,8 @@ func (f *following) begin(t *testing.T, e servers.Engine, read, more string) {
 	}
 	f.source.call(t, http.MethodPut, "/"+f.first, fmt.Sprintf(
 		`{"settings":{%s},"mappings":{"dynamic":false},"aliases":{%q:{"is_write_index":true}}}`, f.settings, base))
-	f.job = newJob(t, pipelines(entry("follow", searchStage(f.source.url, base+"-*", "read: "+read), "[]",
-		stage("opensearch", fmt.Sprintf("url: %q", f.target.url)), "mode: new", "every: 1s", more)))
+	f.job = newJob(t, pipelines(entry("follow", searchStage(f.source.url, base+"-*", options...), "[]",
+		stage("opensearch", fmt.Sprintf("url: %q", f.target.url)), "mode: new", "every: 1s")))
 	f.writers = startWriters(t, f.source, base, 8)
 }
 

@@ -138,12 +138,12 @@ func (l *lane) readAll(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if gone(err) && l.context.Context != "" {
+			return l.startOver(ctx, fmt.Errorf("%w (a longer keep_alive may help)", err))
+		}
 		if l.context.Way == scroll && l.context.Context != "" {
 			l.end(ctx, l.context)
 			return fmt.Errorf("scroll page after record %d of %d: %w (a scroll's page is never asked for twice; the next run reads this shard from its beginning)", l.at.count, l.context.Total, err)
-		}
-		if gone(err) && l.context.Context != "" {
-			return l.startOver(ctx, fmt.Errorf("%w (a longer keep_alive may help)", err))
 		}
 		if l.at.count > before {
 			tries.Reset()

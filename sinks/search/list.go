@@ -32,5 +32,8 @@ func (c *Config) List(ctx context.Context, index string, yield func(id, routing 
 	case len(list) != 1:
 		return fmt.Errorf("%s stands for %d indices: a document can be deleted only where it is known in which one it is", target, len(list))
 	}
+	if err := client.Refresh(ctx, list[0].Name); err != nil { // else what was written last is not seen
+		return err
+	}
 	return client.IDs(ctx, list[0], yield)
 }

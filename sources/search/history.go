@@ -126,14 +126,6 @@ func (r *reader) historyOf(index string) (*history, error) {
 	return h, nil
 }
 
-// from is the number up to which a shard is not read.
-func (h *history) from(shard int) int64 {
-	if h.From == nil {
-		return -1
-	}
-	return h.From[shard]
-}
-
 // sequenced completes the spec of a lane that ends at a sequence number. It
 // reports whether there is anything before it that was not read.
 func (r *reader) sequenced(s *spec, shards int, h *history, now cluster.Shards) (news bool, err error) {

@@ -56,6 +56,9 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	if c.Deletes == "reconcile" && (!env.New || !env.Versions || env.Target == nil) {
 		add("deletes", "reconcile is for mode: new and a search sink that orders writes by version (action: index, versions: true)")
 	}
+	if c.Deletes == "reconcile" && len(c.Ignore) > 0 {
+		add("ignore", "with deletes: reconcile, the documents of what is left out would be deleted at the sink; leave it out of index")
+	}
 	if c.Take != nil && len(c.Take) == 0 {
 		add("take", "there is nothing in the list; write data")
 	}

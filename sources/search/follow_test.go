@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/internal/unit"
+	"sluice/pipeline"
+	"sluice/pipeline/pipelinetest"
 	"sluice/test/faultproxy"
 )
 
@@ -299,10 +301,10 @@ func TestAShardThatForgotWhatWasReadIsAnError(t *testing.T) {
 
 // shrunk makes an index of one shard in which a number stands for several
 // documents.
-func shrunk(t *testing.T) *index {
+func shrunk(t *testing.T, n, size int) *index {
 	t.Helper()
-	from := newIndex(t, "-from", 3, "")
-	from.fill(t, 900, 300)
+	from := newIndex(t, "-from", 3, `,"mappings":{"enabled":false}`)
+	from.fill(t, n, size)
 	from.call(t, "PUT", "/_settings", `{"index.blocks.write":true}`)
 	i := newIndex(t, "-shrunk", 1, "")
 	i.call(t, "DELETE", "", "")
@@ -313,7 +315,7 @@ func shrunk(t *testing.T) *index {
 
 func TestAShrunkIndexIsReadBySequenceNumbers(t *testing.T) {
 	t.Parallel()
-	i := shrunk(t)
+	i := shrunk(t, 900, 300)
 	for _, page := range []unit.Bytes{1, 2000, 5000, 1 << 20} {
 		c := config(i.url, i)
 		c.Read, c.Page = "sequence", page
@@ -329,6 +331,20 @@ func TestAShrunkIndexIsReadBySequenceNumbers(t *testing.T) {
 	if got := j.pass(t); got != 20 {
 		t.Errorf("got %d records, want the 20 that changed", got)
 	}
+}
+
+// Blocks end between documents of one number, and can be gone on with there.
+func TestPlacesAmongDocumentsOfOneNumberHold(t *testing.T) {
+	i := shrunk(t, 30, 300_000)
+	pipelinetest.TestSource(t, pipelinetest.SourceCase{Positions: 10, Open: func(t *testing.T) pipeline.Source {
+		c := config(i.url, i)
+		c.Read = "sequence"
+		s, err := c.Build(newJob(nil).env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}})
 }
 
 // A lane that is read once gives each document that was there all the time,

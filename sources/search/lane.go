@@ -185,7 +185,7 @@ func (l *lane) contextEnd(ctx context.Context) error {
 	if l.news && !l.at.bySeq {
 		l.at = place{count: l.at.count, bySeq: true, seq: l.context.To}
 	}
-	if l.block != nil {
+	if l.records > 0 {
 		return l.give(ctx, l.item())
 	}
 	if !l.news {

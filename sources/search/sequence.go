@@ -71,7 +71,7 @@ func (l *lane) sequenceEnd(ctx context.Context) error {
 			return err
 		}
 	}
-	if l.block != nil {
+	if l.records > 0 {
 		return l.give(ctx, l.item())
 	}
 	if end := l.at.position(); end != l.from {

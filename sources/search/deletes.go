@@ -212,7 +212,7 @@ func (c *comparison) confirm(ctx context.Context) error {
 		return err
 	}
 	for n, g := range c.batch {
-		if slices.Contains(found[n*len(c.there):(n+1)*len(c.there)], true) {
+		if slices.Contains(found[n*len(c.there):(n+1)*len(c.there)], exists{true, g.routing}) {
 			continue
 		}
 		if err := c.send(ctx, g); err != nil {
@@ -223,14 +223,22 @@ func (c *comparison) confirm(ctx context.Context) error {
 	return nil
 }
 
+// exists says whether there is a document, and of which routing: with another
+// one, an _id may be found that lies in the same shard.
+type exists struct {
+	found   bool
+	routing string
+}
+
 // get asks which of n documents exist.
-func (c *comparison) get(ctx context.Context, body []byte, n int) (found []bool, err error) {
+func (c *comparison) get(ctx context.Context, body []byte, n int) (found []exists, err error) {
 	err = c.client.Retry(ctx, func() error {
 		var reply struct {
 			Docs []struct {
-				ID    string `json:"_id"`
-				Found *bool
-				Error *struct{ Type, Reason string }
+				ID      string `json:"_id"`
+				Routing string `json:"_routing"`
+				Found   *bool
+				Error   *struct{ Type, Reason string }
 			}
 		}
 		if err := c.client.CallOnce(ctx, cluster.Request{Path: "/_mget", Query: url.Values{"realtime": {"true"}}, Body: body}, &reply); err != nil {
@@ -243,9 +251,9 @@ func (c *comparison) get(ctx context.Context, body []byte, n int) (found []bool,
 		for _, d := range reply.Docs {
 			switch {
 			case d.Found != nil:
-				found = append(found, *d.Found)
+				found = append(found, exists{*d.Found, d.Routing})
 			case d.Error != nil && d.Error.Type == "index_not_found_exception":
-				found = append(found, false)
+				found = append(found, exists{})
 			case d.Error != nil:
 				return cluster.Again("get failed", fmt.Errorf("_mget: _id %q: %s: %s", d.ID, d.Error.Type, d.Error.Reason))
 			default:

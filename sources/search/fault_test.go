@@ -187,28 +187,42 @@ func TestAScrollPageThatFailsEndsTheLaneAndIsNeverAskedForAgain(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, "", 1, "")
 	i.fill(t, 1500, 1000)
-	for _, f := range faults() {
-		if f.name == "terminated early" {
-			continue // see TestAScrollPageThatEndsEarlyMustBeFull
-		}
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			p := faultproxy.New(t, i.url)
-			rule := f.rule
-			rule.Path, rule.Method, rule.Skip = "/_search/scroll", "POST", 2
-			p.Add(rule)
-			c := config(p.URL, i)
-			c.Read, c.Page = "scroll", 200_000
-			j := newJob(c)
-			j.failing(t, i.name, "shard 0", "scroll page after record ", " of 1500", f.says)
-			if n := len(p.Requests("POST", "/_search/scroll")); n != 3 {
-				t.Errorf("got %d pages asked for, want 3", n)
+	p := faultproxy.New(t, i.url)
+	c := config(p.URL, i)
+	c.Read, c.Page = "scroll", 200_000
+	newJob(c).complete(t)
+	all := len(p.Requests("POST", "/_search/scroll"))
+	for where, skip := range map[string]int{"first": 0, "middle": all / 2, "last": all - 1} {
+		for _, f := range faults() {
+			if f.name == "terminated early" {
+				continue // see TestAScrollPageThatEndsEarlyMustBeFull
 			}
-			i.call(t, "PUT", "/_doc/0?refresh=true", i.docs["0/"])
-			j.complete(t)
-			j.wants(t, i)
-		})
+			if where == "last" && (f.name == "noise" || f.name == "cut mid-hit") { // it has no hit
+				f.rule, f.says = &faultproxy.Rule{CutAfter: 100}, "unexpected EOF"
+			}
+			t.Run(where+"/"+f.name, func(t *testing.T) {
+				t.Parallel()
+				scrollFails(t, i, skip, f)
+			})
+		}
 	}
+}
+
+// scrollFails lets one page of a scroll fail, behind its first.
+func scrollFails(t *testing.T, i *index, skip int, f fault) {
+	p := faultproxy.New(t, i.url)
+	rule := f.rule
+	rule.Path, rule.Method, rule.Skip = "/_search/scroll", "POST", skip
+	p.Add(rule)
+	c := config(p.URL, i)
+	c.Read, c.Page = "scroll", 200_000
+	j := newJob(c)
+	j.failing(t, i.name, "shard 0", "scroll page after record ", " of 1500", f.says)
+	if n := len(p.Requests("POST", "/_search/scroll")); n != skip+1 {
+		t.Errorf("got %d pages asked for, want %d", n, skip+1)
+	}
+	j.complete(t)
+	j.wants(t, i)
 }
 
 func TestAScrollPageThatEndsEarlyMustBeFull(t *testing.T) {
@@ -243,15 +257,24 @@ func TestAScrollThatDoesNotOpenIsOpenedAgain(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, "", 1, "")
 	i.fill(t, 20, 100)
-	p := faultproxy.New(t, i.url)
-	hit := p.Add(&faultproxy.Rule{Query: "scroll=", Status: 504, Late: true})
-	c := config(p.URL, i)
-	c.Read = "scroll"
-	j := newJob(c)
-	j.complete(t)
-	j.wants(t, i)
-	if hit.Hits() != 1 {
-		t.Error("the fault did not happen")
+	for _, f := range faults() {
+		if f.name == "cut mid-hit" {
+			f.rule.CutAfter = 100 // behind the head, records may have been delivered: see scrollFails
+		}
+		if f.name == "noise" {
+			continue // likewise
+		}
+		p := faultproxy.New(t, i.url)
+		f.rule.Query, f.rule.Times = "scroll=", 1
+		hit := p.Add(f.rule)
+		c := config(p.URL, i)
+		c.Read = "scroll"
+		j := newJob(c)
+		j.complete(t)
+		j.wants(t, i)
+		if hit.Hits() != 1 {
+			t.Errorf("%s: the fault did not happen", f.name)
+		}
 	}
 }
 

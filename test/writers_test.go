@@ -188,7 +188,7 @@ func (w *writers) acknowledged(c change, r reply) error {
 	switch {
 	case r.Error == nil && (r.Status/100 == 2 || r.Result == "not_found"):
 		w.note(r.Index, c.id+"|"+c.routing, operation{r.SeqNo, r.Term, r.Version, r.Result, c.value})
-	case r.Status == http.StatusConflict, r.Status == http.StatusNotFound && c.kind == "update":
+	case r.Status == http.StatusConflict, r.Status == http.StatusTooManyRequests, r.Status == http.StatusNotFound && c.kind == "update":
 		w.refused.Add(1)
 	default:
 		return fmt.Errorf("%s %s: %d %s", c.kind, c.id, r.Status, r.Error)
@@ -239,6 +239,10 @@ func (w *writers) bulk() error {
 	}
 	status, body, err := w.cluster.send(http.MethodPost, "/_bulk", b.String())
 	var replies struct{ Items []map[string]reply }
+	if err == nil && status == http.StatusTooManyRequests { // nothing of it was done
+		w.refused.Add(int64(len(changes)))
+		return nil
+	}
 	if err == nil {
 		err = json.Unmarshal(body, &replies)
 	}

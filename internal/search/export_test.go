@@ -40,3 +40,6 @@ func Sign(ctx context.Context, a AWS, req *http.Request, payload []byte) error {
 
 // Needs names the privilege for a call.
 func Needs(method, path, engine string) string { return needs(method, path).by(engine) }
+
+// DecoderMemory is what is reserved for a decoder.
+const DecoderMemory = decoderMemory

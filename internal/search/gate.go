@@ -110,8 +110,8 @@ func (g *gate) take() {
 }
 
 // leave gives back the place of a request of a kind that was begun at a time
-// and answered with a head, or err, after took. It says why the limit is lower
-// now, or "".
+// and answered with a head, or err, after took. It gives the limit, and why it
+// is lower than before, or "".
 func (g *gate) leave(kind string, begun time.Time, took time.Duration, err error) (limit int, why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -137,8 +137,12 @@ func (g *gate) lower(begun time.Time, cause string) (why string) {
 	if g.limit == 0 {
 		g.limit = float64(g.most)
 	}
+	before := int(g.limit)
 	g.limit = max(1, g.limit*decrease)
 	g.lowered, g.successes, g.reached = time.Now(), 0, false
+	if int(g.limit) == before {
+		return ""
+	}
 	return cause
 }
 

@@ -18,13 +18,13 @@ import (
 // counter is a cluster that takes a while for each request, and counts those
 // that wait at the same time.
 type counter struct {
-	status, now, most, all atomic.Int64
+	status, now, most atomic.Int64
 	takes                  time.Duration
 	after                  string // Retry-After
 }
 
 func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c.all.Add(1)
+	io.Copy(io.Discard, r.Body)
 	n := c.now.Add(1)
 	for m := c.most.Load(); n > m && !c.most.CompareAndSwap(m, n); m = c.most.Load() {
 	}

@@ -96,7 +96,7 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 		took = time.Since(time.Unix(0, at))
 	}
 	if limit, why := c.gate.leave(r.kind(), begun, took, err); why != "" {
-		pipeline.Logger(ctx).Info("fewer requests wait for a reply at the same time", "now", limit, "because", why)
+		pipeline.Logger(ctx).Debug("fewer requests wait for a reply at the same time", "now", limit, "because", why)
 	}
 	if err != nil {
 		w.end()

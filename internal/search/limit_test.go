@@ -73,3 +73,21 @@ func TestBytesOfAllLanesAreLimitedBothWays(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoIsHeldBackDoesNotStandStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := limited(t, search.Limit{Bytes: 1 << 10}, func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			w.Write(make([]byte, 2<<10))
+		})
+		var all sync.WaitGroup
+		for range 90 { // each waits a minute and a half for its turn
+			all.Go(func() {
+				if err := c.CallOnce(t.Context(), search.Request{Path: "/", Body: make([]byte, 2<<10)}, nil); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	})
+}

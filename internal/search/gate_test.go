@@ -19,8 +19,8 @@ import (
 // that wait at the same time.
 type counter struct {
 	status, now, most atomic.Int64
-	takes                  time.Duration
-	after                  string // Retry-After
+	takes             time.Duration
+	after             string // Retry-After
 }
 
 func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -219,8 +219,8 @@ func TestWhoStopsWaitingForAPlaceLeavesIt(t *testing.T) {
 			}
 			stopEarly(why)
 			synctest.Wait()
-			g.Leave()
 			stopLate(why)
+			g.Leave()
 			all.Wait()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()

@@ -22,6 +22,7 @@ require (
 	golang.org/x/sync v0.24.0
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0
+	golang.org/x/time v0.15.0 // rate: token buckets, of the Go team like all of x
 	pgregory.net/rapid v1.3.0
 )
 

@@ -100,6 +100,8 @@ func newError(resp *http.Response) *Error {
 	e := &Error{Status: resp.StatusCode}
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
 		e.RetryAfter = time.Duration(s) * time.Second
+	} else if at, err := http.ParseTime(resp.Header.Get("Retry-After")); err == nil {
+		e.RetryAfter = max(0, time.Until(at))
 	}
 	var reply struct {
 		Error   json.RawMessage
@@ -117,6 +119,11 @@ func newError(resp *http.Response) *Error {
 		e.Reason = strings.TrimSpace(string(body[:min(len(body), maxReason)]))
 	}
 	return e
+}
+
+// busy says whether a status is that of a cluster with too much to do.
+func busy(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
 }
 
 // again is an error after which the same request may be tried again.

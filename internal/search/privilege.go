@@ -57,19 +57,27 @@ var privileges = map[string]privilege{
 	"bulk":                        {"the index privilege write (index or create are enough), and auto_configure where the index does not exist yet", "indices:data/write/bulk and indices:data/write/index, and indices:admin/create where the index does not exist yet", aossWrite + ", and aoss:CreateIndex where the index does not exist yet"},
 }
 
-// needs finds the privilege for a call.
-func needs(method, path string) privilege {
+// call is what a path asks for: search/scroll, settings, index; "" is the
+// cluster itself. What is unknown is called by its first word.
+func call(path string) string {
 	index, call, found := strings.Cut(path, "/_")
 	if !found && strings.Trim(index, "/") != "" {
-		call = "index"
+		return "index"
 	}
-	first, _, _ := strings.Cut(call, "/")
-	for _, key := range []string{method + " " + call, call, method + " " + first, first} {
-		if p, ok := privileges[key]; ok {
-			return p
-		}
+	if _, known := privileges[call]; known {
+		return call
 	}
-	return privilege{}
+	call, _, _ = strings.Cut(call, "/")
+	return call
+}
+
+// needs finds the privilege for a call.
+func needs(method, path string) privilege {
+	what := call(path)
+	if p, ok := privileges[method+" "+what]; ok {
+		return p
+	}
+	return privileges[what]
 }
 
 // by says what an engine calls it; if it is not known which one it is, what

@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"sluice/pipeline"
 )
 
 // Request is one request to the cluster.
@@ -22,6 +24,7 @@ type Request struct {
 	Query       url.Values // may be nil
 	Body        []byte     // not changed, and not kept after the reply is closed
 	ContentType string     // "": application/json
+	Hits        int        // hits of the page that is asked for: its reply may come compressed; 0: it is no page
 }
 
 // Path joins segments, each of them escaped as a query is, so that nothing is
@@ -75,29 +78,66 @@ type unsent struct{ error }
 // Unwrap gives the error itself.
 func (u unsent) Unwrap() error { return u.error }
 
-// once is Do at one node.
+// once is Do at one node: when limits and the gate let it.
 func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
-	n := c.nodes.next()
-	ctx, cancel := context.WithCancelCause(ctx)
-	w := &watch{cancel: cancel}
-	w.timer = time.AfterFunc(idleTimeout, func() { cancel(errStalled) })
-	req, err := c.request(ctx, n, r, w)
-	if err == nil {
-		var resp *http.Response
-		if resp, err = c.send(req, n, w); err == nil {
-			if resp.StatusCode < 300 {
-				return resp, nil
-			}
-			err = c.refusal(resp, r)
-		}
+	if err := c.limits.request(ctx); err != nil {
+		return nil, err
 	}
-	w.end()
-	return nil, fmt.Errorf("%s %s%s: %w", r.method(), n.base, r.Path, err)
+	if err := c.gate.enter(ctx); err != nil {
+		return nil, err
+	}
+	n, begun, zip := c.nodes.next(), time.Now(), r.Hits > 0 && c.tuner.on()
+	rctx, cancel := context.WithCancelCause(ctx)
+	w := &watch{ctx: rctx, cancel: cancel, limits: c.limits}
+	w.timer = time.AfterFunc(idleTimeout, func() { cancel(errStalled) })
+	resp, err := c.head(n, r, w, zip)
+	took := time.Since(begun)
+	if at := w.written.Load(); at > 0 {
+		took = time.Since(time.Unix(0, at))
+	}
+	if limit, why := c.gate.leave(r.kind(), begun, took, err); why != "" {
+		pipeline.Logger(ctx).Debug("fewer requests wait for a reply at the same time", "now", limit, "because", why)
+	}
+	if err != nil {
+		w.end()
+		if e := AsError(err); e != nil && busy(e.Status) {
+			c.gate.close(min(e.RetryAfter, c.retry))
+		}
+		return nil, fmt.Errorf("%s %s%s: %w", r.method(), n.base, r.Path, err)
+	}
+	if r.Hits > 0 {
+		resp.Body = &page{ReadCloser: resp.Body, tuner: c.tuner, log: pipeline.Logger(ctx), speed: speed{waited: took}, zipped: zip, begun: begun}
+	}
+	return resp, nil
+}
+
+// kind names requests that take about as long as each other.
+func (r Request) kind() string {
+	return r.method() + " " + call(r.Path) + " " + strconv.Itoa(bits.Len(uint(r.Hits))) + " " + strconv.Itoa(bits.Len(uint(len(r.Body)>>10)))
+}
+
+// head sends the request and waits for the head of its reply.
+func (c *Client) head(n *node, r Request, w *watch, zip bool) (*http.Response, error) {
+	req, err := c.request(n, r, w)
+	if err != nil {
+		return nil, err
+	}
+	if zip {
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
+	resp, err := c.send(req, n, w)
+	if err == nil && resp.StatusCode >= 300 {
+		return nil, c.refusal(resp, r)
+	}
+	return resp, err
 }
 
 // request makes the request to a node.
-func (c *Client) request(ctx context.Context, n *node, r Request, w *watch) (*http.Request, error) {
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { w.connected.Store(true) }})
+func (c *Client) request(n *node, r Request, w *watch) (*http.Request, error) {
+	ctx := httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{
+		GotConn:      func(httptrace.GotConnInfo) { w.connected.Store(true) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { w.written.Store(time.Now().UnixNano()) },
+	})
 	req, err := http.NewRequestWithContext(ctx, r.method(), n.base+r.Path, nil)
 	if err != nil {
 		return nil, err
@@ -125,16 +165,16 @@ func (c *Client) request(ctx context.Context, n *node, r Request, w *watch) (*ht
 	return req, nil
 }
 
-// send sends the request and waits for the head of its reply.
+// send sends what request made.
 func (c *Client) send(req *http.Request, n *node, w *watch) (*http.Response, error) {
 	resp, err := c.http.Do(req)
 	w.timer.Stop() // sent: until the reply begins, the transport's own limit holds
 	if err == nil {
 		c.nodes.answered(n)
-		resp.Body = &incoming{ReadCloser: resp.Body, ctx: req.Context(), watch: w}
+		resp.Body = expanded(resp, &incoming{ReadCloser: resp.Body, watch: w})
 		return resp, nil
 	}
-	if cause := context.Cause(req.Context()); cause != nil && cause != errStalled {
+	if cause := context.Cause(w.ctx); cause != nil && cause != errStalled {
 		return nil, cause
 	}
 	n.failed()
@@ -178,84 +218,4 @@ func (c *Client) unreached(err error) error {
 		err = fmt.Errorf("%w before any answer; is this the port of https?", err)
 	}
 	return Again("connection", err)
-}
-
-// errStalled is why a request ended whose body stood still.
-var errStalled = errors.New("no byte for " + idleTimeout.String())
-
-// watch ends a request whose body stands still.
-type watch struct {
-	timer     *time.Timer
-	cancel    context.CancelCauseFunc
-	connected atomic.Bool // there was a connection, so something may have been sent
-	mu        sync.Mutex
-	over      bool // the caller has its bytes back
-}
-
-// end ends the request. No byte of its body is read from then on, though after
-// an early reply net/http may still be at it.
-func (w *watch) end() {
-	w.mu.Lock()
-	w.over = true
-	w.mu.Unlock()
-	w.timer.Stop()
-	w.cancel(nil)
-}
-
-// outgoing is a request body that tells the watch when it moves.
-type outgoing struct {
-	rest  []byte
-	watch *watch
-}
-
-// Read implements io.Reader.
-func (o *outgoing) Read(p []byte) (int, error) {
-	o.watch.mu.Lock()
-	defer o.watch.mu.Unlock()
-	if o.watch.over {
-		return 0, net.ErrClosed
-	}
-	n := copy(p, o.rest)
-	o.rest = o.rest[n:]
-	if len(o.rest) == 0 {
-		o.watch.timer.Stop()
-		return n, io.EOF
-	}
-	o.watch.timer.Reset(idleTimeout)
-	return n, nil
-}
-
-// Close implements io.Closer.
-func (o *outgoing) Close() error { return nil }
-
-// incoming is a reply's body. Time counts only while somebody reads it.
-type incoming struct {
-	io.ReadCloser
-	ctx   context.Context // of this request; it ends with the body
-	watch *watch
-}
-
-// Read implements io.Reader.
-func (b *incoming) Read(p []byte) (int, error) {
-	b.watch.timer.Reset(idleTimeout)
-	n, err := b.ReadCloser.Read(p)
-	b.watch.timer.Stop()
-	if err == nil || err == io.EOF {
-		return n, err
-	}
-	switch cause := context.Cause(b.ctx); {
-	case cause == errStalled:
-		return n, Again("timeout", errStalled)
-	case cause != nil:
-		return n, cause
-	case err == io.ErrUnexpectedEOF:
-		return n, Again("cut body", err)
-	}
-	return n, Again("cut body", fmt.Errorf("reply: %w", err))
-}
-
-// Close implements io.Closer.
-func (b *incoming) Close() error {
-	b.watch.end()
-	return b.ReadCloser.Close()
 }

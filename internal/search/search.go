@@ -30,6 +30,7 @@ type Config struct {
 	AWS      AWS           `yaml:"aws" doc:"How requests to a cluster of Amazon are signed, instead of a user."`
 	TLS      TLS           `yaml:"tls" doc:"How the cluster and Sluice prove who they are."`
 	Proxy    unit.Secret   `yaml:"proxy" doc:"Proxy on the way to the cluster, http://, https:// or socks5://, with user:password@ if it wants them; default: what the environment says (HTTPS_PROXY, NO_PROXY)."`
+	Limit    Limit         `yaml:"limit" doc:"What all lanes of this stage together may ask of the cluster and the network."`
 	Retry    unit.Duration `yaml:"retry" default:"5m" doc:"How long one request is tried again while the cluster is overloaded or out of reach."`
 }
 
@@ -80,13 +81,16 @@ func strip(text string) string {
 // Client talks to one cluster. Its methods may be called from several
 // goroutines.
 type Client struct {
-	http  *http.Client
-	nodes nodes
-	auth  string       // of the header Authorization
-	aws   *signer      // nil: requests are not signed
-	ways  []string     // options that say who asks
-	found atomic.Value // string: the distribution of the engine, once it is known
-	retry time.Duration
+	http   *http.Client
+	nodes  nodes
+	auth   string       // of the header Authorization
+	aws    *signer      // nil: requests are not signed
+	ways   []string     // options that say who asks
+	found  atomic.Value // string: the distribution of the engine, once it is known
+	retry  time.Duration
+	limits limits
+	gate   gate
+	tuner  *tuner
 }
 
 const (
@@ -97,8 +101,9 @@ const (
 	writeBuffer   = 64 << 10
 )
 
-// ConnectionMemory is what one connection holds, in bytes.
-const ConnectionMemory = readBuffer + writeBuffer
+// ConnectionMemory is what one connection holds, in bytes, with the decoder of a
+// reply.
+const ConnectionMemory = readBuffer + writeBuffer + decoderMemory
 
 // New returns a client. It reads the files of cfg.TLS and sends nothing. User
 // and password in an address are used if cfg names none.
@@ -110,7 +115,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{retry: time.Duration(cfg.Retry), auth: cfg.authorization(), ways: cfg.ways()}
+	c := &Client{retry: time.Duration(cfg.Retry), auth: cfg.authorization(), ways: cfg.ways(), limits: cfg.Limit.limits(), tuner: newTuner("off")}
 	if cfg.AWS != (AWS{}) {
 		c.aws = newSigner(cfg.AWS)
 	}
@@ -135,6 +140,11 @@ func New(cfg Config) (*Client, error) {
 	}
 	return c, nil
 }
+
+// Compress says how pages are to come (see [Request.Hits]): compressed if it is
+// on, in clear if it is off, and whatever is faster if it is auto. Without it
+// they come in clear. It is called before the first request.
+func (c *Client) Compress(how string) { c.tuner = newTuner(how) }
 
 // Close closes connections that are not in use.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

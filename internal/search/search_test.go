@@ -1,9 +1,11 @@
 package search_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -213,4 +215,13 @@ func TestAnUnknownHostIsAnErrorAtOnceUnlessItWasKnown(t *testing.T) {
 		}
 		c.Close()
 	}
+}
+
+// logged gives what was logged since.
+func logged(t *testing.T) func() string {
+	var text bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&text, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return text.String
 }

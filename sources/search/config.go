@@ -30,6 +30,7 @@ type Config struct {
 	ReconcileEvery unit.Duration `yaml:"reconcile_every" default:"1h" min:"0s" doc:"How long after the last comparison a pass compares again; nothing new is read meanwhile."`
 	With           []string      `yaml:"with" doc:"What else each record has of its document: version, seq_no or both, as _version and _seq_no."`
 	Page           unit.Bytes    `yaml:"page" default:"8MiB" min:"64KiB" max:"64MiB" doc:"About how much one reply of the cluster holds; it is never held in memory here."`
+	Compression    string        `yaml:"compression" default:"auto" enum:"auto|on|off" doc:"Whether pages come compressed, which costs client and cluster CPU time; auto: where the network is so slow that they come faster, which is measured."`
 	KeepAlive      unit.Duration `yaml:"keep_alive" default:"5m" min:"1s" max:"24h" doc:"How long the cluster keeps a point in time or scroll after its last use: at least as long as Sluice may be down, to go on where it was."`
 }
 

@@ -16,7 +16,9 @@ import (
 // page asks for the next page and takes its hits. What was taken stays taken
 // if the page fails later: the next one begins after it.
 func (l *lane) page(ctx context.Context) (hits int, err error) {
-	resp, err := l.client.Do(ctx, l.request())
+	r := l.request()
+	r.Hits = l.pages.hits
+	resp, err := l.client.Do(ctx, r)
 	if err != nil {
 		return 0, err
 	}

@@ -173,7 +173,7 @@ func (l *lane) numbersRequest(w *window) cluster.Request {
 	body := fmt.Appendf(nil, `{"size":%d,"track_total_hits":true,"sort":[{"_seq_no":{"order":"asc","unmapped_type":"long"}}]%s,"seq_no_primary_term":true,"query":{"bool":{"filter":[{"range":{"_seq_no":{"gt":%d%s}}},%s]}}}`,
 		w.size, l.extra, w.after, bound, l.query)
 	return cluster.Request{
-		Path: cluster.Path(l.spec.Index) + "/_search", Body: body,
+		Path: cluster.Path(l.spec.Index) + "/_search", Body: body, Hits: w.size,
 		Query: url.Values{"preference": {preference}, "allow_partial_search_results": {"false"}, "request_cache": {"false"}},
 	}
 }

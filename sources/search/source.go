@@ -70,6 +70,7 @@ func (s *Source) open(p *pipeline.Pass) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.Compress(s.config.Compression)
 	r := &reader{Source: s, client: client, pass: p, read: map[string]saved{}, states: map[string]*state{}, shared: map[string]int{}}
 	if p.Lanes == nil {
 		return r, nil

@@ -373,6 +373,26 @@ func TestDocumentsThatChangeWhileTheyAreReadAreNotLost(t *testing.T) {
 	}
 }
 
+func TestWithoutPermissionForSequenceNumbersASnapshotIsRead(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 50, 300)
+	for _, path := range []string{"/_stats/docs", "/_refresh"} {
+		p := faultproxy.New(t, i.url)
+		refused := p.Add(&faultproxy.Rule{Path: "/" + i.name + path, Times: -1, Status: 403, Body: `{"error":{"type":"security_exception","reason":"no permissions"},"status":403}`})
+		j := newJob(config(p.URL, i))
+		j.env.Versions = true // sequence numbers would be read
+		j.complete(t)
+		j.wants(t, i)
+		if refused.Hits() == 0 || len(p.Requests("request_cache")) > 0 {
+			t.Errorf("%s: got sequence numbers read, want a snapshot", path)
+		}
+		j = newJob(config(p.URL, i))
+		j.env.New = true
+		j.failing(t, "403", "security_exception")
+	}
+}
+
 func TestAShortPageIsNoEnd(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, "", 1, "")

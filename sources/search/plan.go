@@ -107,11 +107,14 @@ func (r *reader) choose(ctx context.Context, f *found) (_ way, why string, _ err
 	case r.config.Read == "scroll":
 		return scroll, "read: scroll", nil
 	case way == sequence && r.config.Read == "auto" && !r.news:
-		_, err := r.client.Shards(ctx, f.indices[0])
+		err := r.numbered(ctx, f.readable())
 		if err == nil {
 			return way, why, nil
 		}
-		pipeline.Logger(ctx).Warn("no permission to read sequence numbers, reading a snapshot", "error", err)
+		if a := cluster.AsError(err); a == nil || a.Status != http.StatusForbidden {
+			return "", "", err
+		}
+		pipeline.Logger(ctx).Warn("no permission to read by sequence numbers, reading a snapshot", "error", err)
 	case way == sequence:
 		return way, why, nil
 	}
@@ -145,6 +148,14 @@ func (r *reader) choose(ctx context.Context, f *found) (_ way, why string, _ err
 		return scroll, "no permission to open points in time", nil
 	}
 	return scroll, "the engine opens no points in time", nil
+}
+
+// numbered tries whether an index may be read by sequence numbers.
+func (r *reader) numbered(ctx context.Context, index string) error {
+	if _, err := r.client.Shards(ctx, cluster.Index{Name: index}); err != nil {
+		return err
+	}
+	return r.client.Refresh(ctx, index)
 }
 
 // sharable tries whether hits of several shards can be put into an order, if

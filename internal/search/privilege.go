@@ -44,6 +44,8 @@ var privileges = map[string]privilege{
 	"settings":                    {esMeta, "indices:monitor/settings/get", aossMeta},
 	"mapping":                     {esMeta, "indices:admin/mappings/get", aossMeta},
 	"alias":                       {esMeta, "indices:admin/aliases/get", aossMeta},
+	"resolve":                     {esMeta, "indices:admin/resolve/index", aossMeta},
+	"search_shards":               {esMeta, "indices:admin/shards/search_shards", ""},
 	"data_stream":                 {esMeta, "indices:admin/data_stream/get", ""},
 	"index":                       {esMeta, "indices:admin/get", aossMeta},
 	"PUT index":                   {"the index privilege create_index", "indices:admin/create", "aoss:CreateIndex"},

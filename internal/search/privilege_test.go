@@ -17,6 +17,7 @@ func TestCallsNeedPrivileges(t *testing.T) {
 		"GET /logs-%2A/_settings":            {"view_index_metadata", "indices:monitor/settings/get"},
 		"GET /a%2Cb/_mapping":                {"view_index_metadata", "indices:admin/mappings/get"},
 		"GET /_data_stream/x":                {"view_index_metadata", "indices:admin/data_stream/get"},
+		"GET /_resolve/index/x%2A":           {"view_index_metadata", "indices:admin/resolve/index"},
 		"GET /x":                             {"view_index_metadata", "indices:admin/get"},
 		"GET /x/_stats":                      {"index privilege monitor", "indices:monitor/stats"},
 		"GET /x/_stats/docs":                 {"index privilege monitor", "indices:monitor/stats"},

@@ -87,6 +87,10 @@ func startWriters(t *testing.T, c cluster, alias string, n int) *writers {
 	for range n {
 		w.group.Go(func() error { return w.write(ctx) })
 	}
+	t.Cleanup(func() {
+		stop()
+		w.group.Wait()
+	})
 	return w
 }
 

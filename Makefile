@@ -22,7 +22,7 @@ run: build
 test:
 	$(WITH) $(GO) test -race -timeout 20m ./...
 
-# The long suites: kills, faults, restarts, memory.
+# The long suites: kills, faults, restarts, lost nodes, following, memory.
 test-faults:
 	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) test -count=1 -v -timeout 60m ./test
 

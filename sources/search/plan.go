@@ -164,7 +164,10 @@ func (r *reader) sharable(ctx context.Context, id string) error {
 	if r.config.Read != "shared" {
 		return nil
 	}
-	err := r.client.CallOnce(ctx, cluster.Request{Path: "/_search", Body: fmt.Appendf(nil, `{"size":0,"sort":[{"_shard_doc":"asc"}],"pit":{"id":%q}}`, id)}, nil)
+	err := r.client.Call(ctx, cluster.Request{Path: "/_search", Body: fmt.Appendf(nil, `{"size":0,"sort":[{"_shard_doc":"asc"}],"pit":{"id":%q}}`, id)}, nil)
+	if a := cluster.AsError(err); a != nil && a.Status != http.StatusBadRequest {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("read: shared: the engine cannot sort by _shard_doc; use read: pit: %w", err)
 	}

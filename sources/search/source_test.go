@@ -202,7 +202,8 @@ func isPage(r *http.Request) bool {
 	if r.Method != "POST" || r.ContentLength <= 0 {
 		return false
 	}
-	return r.URL.Path == "/_search" || r.URL.Path == "/_search/scroll" || r.URL.Query().Get("request_cache") != ""
+	ofPIT := r.URL.Path == "/_search" && r.URL.Query().Has("allow_partial_search_results")
+	return ofPIT || r.URL.Path == "/_search/scroll" || r.URL.Query().Get("request_cache") != ""
 }
 
 func TestAnIndexWithoutSourcesIsAnErrorAndOneWithPartsOfThemAWarning(t *testing.T) {

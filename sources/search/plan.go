@@ -165,7 +165,8 @@ func (r *reader) sharable(ctx context.Context, id string) error {
 		return nil
 	}
 	err := r.client.Call(ctx, cluster.Request{Path: "/_search", Body: fmt.Appendf(nil, `{"size":0,"sort":[{"_shard_doc":"asc"}],"pit":{"id":%q}}`, id)}, nil)
-	if a := cluster.AsError(err); a != nil && a.Status != http.StatusBadRequest {
+	a := cluster.AsError(err)
+	if err != nil && (a == nil || a.Status != http.StatusBadRequest) {
 		return err
 	}
 	if err != nil {

@@ -22,7 +22,7 @@ func (r *run) open() error {
 	if begin && r.New {
 		r.pass.Last = states
 	}
-	if r.reader, err = r.Source.Open(r.soft, r.pass); err != nil {
+	if r.reader, err = r.Source.Open(r.as(r.soft, "source"), r.pass); err != nil {
 		return fmt.Errorf("source: open: %w", err)
 	}
 	if !r.whole || last.Complete { // the run before this one may have ended between save and Saved
@@ -35,7 +35,7 @@ func (r *run) open() error {
 			return err
 		}
 	}
-	if r.writer, err = r.Sink.Open(r.soft, r.pass); err != nil {
+	if r.writer, err = r.Sink.Open(r.as(r.soft, "sink"), r.pass); err != nil {
 		return fmt.Errorf("sink: open: %w", err)
 	}
 	r.saver = saver{run: r, ledgers: map[string]*ledger{}}
@@ -54,7 +54,7 @@ func (r *run) open() error {
 // lanes begin. Lanes that are not in the plan keep their state if passes go on
 // from it, and are forgotten if they take everything.
 func (r *run) begin(known map[string]LaneState) (map[string]LaneState, error) {
-	lanes, err := r.reader.Plan(r.soft)
+	lanes, err := r.reader.Plan(r.as(r.soft, "source"))
 	if err != nil {
 		return nil, fmt.Errorf("source: plan: %w", err)
 	}
@@ -144,7 +144,7 @@ func (r *run) lane(lane Lane, l *ledger) error {
 
 // finish completes a pass all of whose lanes have ended and are saved.
 func (r *run) finish() error {
-	if err := r.writer.Finish(r.hard); err != nil {
+	if err := r.writer.Finish(r.as(r.hard, "sink")); err != nil {
 		return fmt.Errorf("sink: finish: %w", err)
 	}
 	done := passRow{Number: r.pass.Number, Lanes: r.pass.Lanes, Complete: true}

@@ -137,14 +137,23 @@ func Stopping(ctx context.Context) <-chan struct{} {
 	return nil
 }
 
-// Logger returns the logger of the stage, with pipeline, stage and lane as
-// attributes; slog.Default outside a run.
+// Logger returns the logger of the stage, with pipeline, stage and, in a lane,
+// lane as attributes; slog.Default outside a run.
 func Logger(ctx context.Context) *slog.Logger {
 	s, ok := ctx.Value(stageKey{}).(stage)
 	if !ok {
 		return slog.Default()
 	}
-	return s.run.log().With("stage", s.name, "lane", s.lane.Name)
+	log := s.run.log().With("stage", s.name)
+	if s.lane.Name != "" {
+		log = log.With("lane", s.lane.Name)
+	}
+	return log
+}
+
+// as is the context of what a source or sink does for all lanes.
+func (r *run) as(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, stageKey{}, stage{chain: &chain{run: r}, name: name})
 }
 
 func (r *run) log() *slog.Logger {

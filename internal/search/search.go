@@ -3,6 +3,12 @@
 // requests whose bodies stream, small calls that are tried again, and what
 // must be known of the engine and its indices.
 //
+// Small calls go this way too, and not through olivere/elastic and opensearch-go:
+// each of them is the same for both engines, so two libraries would be two paths
+// to test on seven engines; and neither knows what is kept here for every
+// request: places, speeds, which nodes are down, signatures over each attempt,
+// and what may be tried again.
+//
 // No error of this package holds a secret.
 package search
 

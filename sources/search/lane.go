@@ -171,8 +171,8 @@ func (l *lane) finish(ctx context.Context) error {
 	if err := l.put(l.Lane, l.context); err != nil {
 		return err
 	}
-	if l.context.Way == scroll || l.context.Total == 0 && !l.spec.Shared { // nothing will be read from it again
-		l.end(ctx, l.context)
+	if l.context.Way == scroll || l.context.Total == 0 { // nothing will be read from it again
+		l.drop(ctx, l.context, l.Parts)
 		return nil
 	}
 	l.done()

@@ -67,12 +67,17 @@ func (l *lane) close(ctx context.Context) {
 	}
 }
 
-// last says, of a context that a lane needs no more, whether any other does.
-func (r *reader) last(c saved, lanes int) bool {
-	if c.Shards == 0 {
-		return true
+// drop closes a context that a lane needs no more, unless others do.
+func (r *reader) drop(ctx context.Context, c saved, lanes int) {
+	if c.Shards > 0 {
+		uuid, _, _ := strings.Cut(c.ID, "/")
+		r.mu.Lock()
+		r.shared[uuid]++
+		last := r.shared[uuid] == lanes
+		r.mu.Unlock()
+		if !last {
+			return
+		}
 	}
-	uuid, _, _ := strings.Cut(c.ID, "/")
-	r.shared[uuid]++
-	return r.shared[uuid] == lanes
+	r.end(ctx, c)
 }

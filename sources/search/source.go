@@ -19,6 +19,7 @@ package search
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,7 +77,13 @@ func (s *Source) open(p *pipeline.Pass) (*reader, error) {
 		return r, nil
 	}
 	err = p.Store.Range(bucket, "", func(name string, value []byte) error {
-		if c, err := parseSaved(value); err == nil && c.Complete && c.Pass == p.Number {
+		c, err := parseSaved(value)
+		switch {
+		case err != nil || !c.Complete || c.Pass != p.Number:
+		case c.Total == 0: // it was dropped
+			uuid, _, _ := strings.Cut(c.ID, "/")
+			r.shared[uuid]++
+		default:
 			r.read[name] = c // the run before this one may have ended before it closed it
 		}
 		return nil
@@ -139,11 +146,10 @@ func (r *reader) Saved(ctx context.Context, lane pipeline.Lane, pos pipeline.Pos
 	ok = ok && err == nil && (at.bySeq || at.count == c.Total)
 	if ok {
 		delete(r.read, lane.Name)
-		ok = r.last(c, lane.Parts)
 	}
 	r.mu.Unlock()
 	if ok {
-		r.end(ctx, c)
+		r.drop(ctx, c, lane.Parts)
 	}
 	return nil
 }

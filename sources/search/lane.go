@@ -148,7 +148,9 @@ func (l *lane) readAll(ctx context.Context) error {
 		if l.at.count > before {
 			tries.Reset()
 		}
-		l.pages.overloaded(err)
+		if l.pages.overloaded(err) {
+			tries.Reset()
+		}
 		if err = tries.Wait(ctx, again(err)); err != nil {
 			return fmt.Errorf("page after record %d of %d: %w", l.at.count, l.context.Total, l.vanished(err))
 		}
@@ -197,29 +199,45 @@ func (l *lane) contextEnd(ctx context.Context) error {
 // pager says how many hits a page is to have: about as many as make up its
 // size in bytes, and fewer while the cluster cannot take it.
 type pager struct {
-	hits   int
-	window int
-	target int64   // bytes
-	growth float64 // from one page to the next, at most
+	hits    int
+	window  int
+	most    int64 // bytes of a page
+	target  int64 // bytes of the next one; less than most after the cluster was overloaded
+	average int64 // bytes of a hit of the last page that went well
+	growth  int   // of hits, from one page to the next, at most
 }
 
-const firstPage = 500
+const (
+	firstPage = 500
+	leastPage = 64 << 10 // what is overload with less than that is so for other reasons
+)
 
 func newPager(target int64, window int) pager {
-	return pager{hits: min(firstPage, max(1, window)), window: max(1, window), target: target, growth: 4}
+	return pager{hits: min(firstPage, max(1, window)), window: max(1, window), most: target, target: target, growth: 4}
 }
 
 // adapt follows a page that went well.
 func (p *pager) adapt(hits int, bytes int64) {
-	fit := int(p.target / max(1, bytes/int64(hits)))
-	grown := int(float64(p.hits)*p.growth) + 1
-	p.hits = max(1, min(fit, grown, p.window))
+	p.average = max(1, bytes/int64(hits))
+	p.target = min(p.target+p.target/8, p.most)
+	fit := int(p.target / p.average)
+	p.hits = max(1, min(fit, p.hits*p.growth+1, p.window))
 }
 
-// overloaded halves pages if that is what the cluster complains about.
-func (p *pager) overloaded(err error) {
-	if a := cluster.AsError(err); a != nil && (a.Status == http.StatusTooManyRequests || a.Has("circuit_breaking_exception")) {
-		p.hits = max(1, p.hits/2)
-		p.growth = 1.1
+// overloaded halves pages if that is what the cluster complains about. They
+// become larger again by bytes and slowly: where only one document fits, the
+// cluster is not asked for two after each. It reports whether the page was too
+// large and the next one is smaller, and so not the same that is tried again.
+func (p *pager) overloaded(err error) (smaller bool) {
+	a := cluster.AsError(err)
+	if a == nil || a.Status != http.StatusTooManyRequests && !a.Has(tooLarge) {
+		return false
 	}
+	smaller = p.hits > 1 && a.Has(tooLarge)
+	p.hits = max(1, p.hits/2)
+	p.target = min(p.target, max(leastPage, int64(p.hits)*p.average))
+	return smaller
 }
+
+// tooLarge is what the cluster says of a page for which it has no room.
+const tooLarge = "circuit_breaking_exception"

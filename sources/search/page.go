@@ -120,7 +120,7 @@ func (l *lane) sample(ctx context.Context) error {
 			}
 		}
 		if hits > 0 {
-			l.pages.growth = float64(l.pages.window)
+			l.pages.growth = l.pages.window
 			l.pages.adapt(hits, l.split.bytes)
 		}
 		return err

@@ -38,10 +38,10 @@ func (l *lane) sequence(ctx context.Context) error {
 		}
 		err := l.numbers(ctx, &w)
 		if err == nil {
-			width, all = w.wider(width), w.to == open && w.whole()
 			if w.hits > 0 {
 				l.pages.adapt(w.hits, l.split.bytes)
 			}
+			width, all = w.wider(width, l.pages.hits), w.to == open && w.whole()
 			tries.Reset()
 			continue
 		}
@@ -52,10 +52,13 @@ func (l *lane) sequence(ctx context.Context) error {
 			pipeline.Logger(ctx).Info("the index was deleted", "index", l.spec.Index)
 			return nil
 		}
+		if l.pages.overloaded(err) {
+			width = max(1, width/2)
+			tries.Reset()
+		}
 		if l.at.count > before {
 			tries.Reset()
 		}
-		l.pages.overloaded(err)
 		if err = tries.Wait(ctx, again(err)); err != nil {
 			return fmt.Errorf("page after sequence number %d of %d: %w", l.at.seq, l.spec.To, l.vanished(err))
 		}
@@ -114,13 +117,17 @@ func (w *window) check() error {
 	return cluster.Again("short page", fmt.Errorf("a page of %d hits, where %d of %d were to come", w.hits, min(int64(w.size), w.total), w.total))
 }
 
-// wider gives a width for the next window in which one page finds room.
-func (w *window) wider(width int64) int64 {
+// wider gives a width for the next window, in which there are about as many
+// hits as asked for.
+func (w *window) wider(width int64, hits int) int64 {
 	if w.to == open {
 		return width
 	}
 	const most = 16
-	grow := float64(w.size) / float64(max(1, w.total))
+	grow := float64(most)
+	if w.total > 0 {
+		grow = float64(hits) / float64(w.total)
+	}
 	return max(1, int64(float64(w.to-w.after)*min(most, max(grow, 1./most))))
 }
 

@@ -274,13 +274,14 @@ func TestPagesGrowToTheirSizeInBytesAndShrinkUnderOverload(t *testing.T) {
 		errs   []error
 		want   []int
 	}{
-		"grow fourfold at most": {10_000, []int64{100, 100, 100, 100}, make([]error, 4), []int{500, 2001, 8005, 10_000}},
-		"stay in the window":    {300, []int64{100, 100}, make([]error, 2), []int{300, 300}},
-		"as many as fit":        {10_000, []int64{8 << 10, 8 << 10}, make([]error, 2), []int{500, 1024}},
-		"huge hits one by one":  {10_000, []int64{100 << 20, 100 << 20}, make([]error, 2), []int{500, 1}},
-		"halved under overload": {10_000, []int64{100, 0, 0, 100, 100}, []error{nil, busy, busy, nil, nil}, []int{500, 2001, 1000, 500, 551}},
-		"other failures do not": {10_000, []int64{0, 100}, []error{errors.New("x"), nil}, []int{500, 500}},
-		"never less than one":   {1, []int64{0, 0}, []error{busy, busy}, []int{1, 1}},
+		"grow fourfold at most":       {10_000, []int64{100, 100, 100, 100}, make([]error, 4), []int{500, 2001, 8005, 10_000}},
+		"stay in the window":          {300, []int64{100, 100}, make([]error, 2), []int{300, 300}},
+		"as many as fit":              {10_000, []int64{8 << 10, 8 << 10}, make([]error, 2), []int{500, 1024}},
+		"huge hits one by one":        {10_000, []int64{100 << 20, 100 << 20}, make([]error, 2), []int{500, 1}},
+		"halved under overload":       {10_000, []int64{100, 0, 0, 100, 100}, []error{nil, busy, busy, nil, nil}, []int{500, 2001, 1000, 500, 737}},
+		"one where two are too large": {4, []int64{0, 0, 1 << 20, 1 << 20, 1 << 20}, []error{busy, busy, nil, nil, nil}, []int{4, 2, 1, 1, 1}},
+		"other failures do not":       {10_000, []int64{0, 100}, []error{errors.New("x"), nil}, []int{500, 500}},
+		"never less than one":         {1, []int64{0, 0}, []error{busy, busy}, []int{1, 1}},
 	} {
 		if diff := cmp.Diff(c.want, search.Sizes(8<<20, c.window, c.bytes, c.errs)); diff != "" {
 			t.Errorf("%s: hits per page (-want +got):\n%s", name, diff)

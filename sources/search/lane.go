@@ -148,7 +148,7 @@ func (l *lane) readAll(ctx context.Context) error {
 		if l.at.count > before {
 			tries.Reset()
 		}
-		if l.pages.overloaded(err) {
+		if hits := l.pages.hits; l.pages.overloaded(err) && hits > 1 {
 			tries.Reset()
 		}
 		if err = tries.Wait(ctx, again(err)); err != nil {
@@ -227,16 +227,15 @@ func (p *pager) adapt(hits int, bytes int64) {
 // overloaded halves pages if that is what the cluster complains about. They
 // become larger again by bytes and slowly: where only one document fits, the
 // cluster is not asked for two after each. It reports whether the page was too
-// large and the next one is smaller, and so not the same that is tried again.
-func (p *pager) overloaded(err error) (smaller bool) {
+// large: a smaller one is not the same that is tried again.
+func (p *pager) overloaded(err error) bool {
 	a := cluster.AsError(err)
 	if a == nil || a.Status != http.StatusTooManyRequests && !a.Has(tooLarge) {
 		return false
 	}
-	smaller = p.hits > 1 && a.Has(tooLarge)
 	p.hits = max(1, p.hits/2)
 	p.target = min(p.target, max(leastPage, int64(p.hits)*p.average))
-	return smaller
+	return a.Has(tooLarge)
 }
 
 // tooLarge is what the cluster says of a page for which it has no room.

@@ -52,8 +52,8 @@ func (l *lane) sequence(ctx context.Context) error {
 			pipeline.Logger(ctx).Info("the index was deleted", "index", l.spec.Index)
 			return nil
 		}
-		if l.pages.overloaded(err) {
-			width = max(1, width/2)
+		if l.pages.overloaded(err) && width > 1 {
+			width /= 2
 			tries.Reset()
 		}
 		if l.at.count > before {

@@ -27,10 +27,10 @@ type bench struct {
 	dir     string   // configuration and states
 	stop    func()   // ends the canned servers
 	indices []string // to be removed
+	bucket  bool     // likewise
 }
 
-// newBench makes the servers ready: an index and objects with all documents,
-// and with half of them.
+// newBench finds the servers, or starts them if they are canned.
 func newBench(ctx context.Context, o options) (b *bench, err error) {
 	b = &bench{options: o, stop: func() {}}
 	b.task = task{
@@ -54,16 +54,10 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 			return b, err
 		}
 	}
-	if b.Search == "" || b.Store == "" {
-		return b, errors.New("there are no servers: use make bench, or -servers canned")
+	if b.Search == "" || b.Store == "" && !b.read {
+		return b, errors.New("there are no servers: use make bench or make bench-read, or -servers canned")
 	}
-	if _, err := store(b.Store).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &b.Bucket}); err != nil {
-		return b, fmt.Errorf("create a bucket: %w", err)
-	}
-	if b.servers == "canned" {
-		return b, nil
-	}
-	return b, b.fill(ctx)
+	return b, nil
 }
 
 // size is the bytes of n records.
@@ -71,8 +65,16 @@ func (b *bench) size(n int) int64 {
 	return int64(n) * int64(b.records(b.source(n)).Len())
 }
 
-// fill makes the documents that real servers do not have by themselves.
+// fill makes an index and objects with all documents, and with half of them.
+// Canned servers have them.
 func (b *bench) fill(ctx context.Context) error {
+	if _, err := store(b.Store).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &b.Bucket}); err != nil {
+		return fmt.Errorf("create a bucket: %w", err)
+	}
+	b.bucket = true
+	if b.servers == "canned" {
+		return nil
+	}
 	for _, n := range []int{b.documents, b.documents / 2} {
 		fmt.Fprintf(os.Stderr, "making %d documents\n", n)
 		if err := b.newIndex(ctx, b.source(n)); err != nil {
@@ -131,7 +133,7 @@ func (b *bench) close() error {
 	for len(b.indices) > 0 {
 		errs = append(errs, b.removeIndex(ctx))
 	}
-	if b.servers == "real" && b.Store != "" {
+	if b.servers == "real" && b.bucket {
 		errs = append(errs, b.removeBucket(ctx))
 	}
 	b.stop()

@@ -51,15 +51,7 @@ type dumper struct {
 
 // shard copies the hits of one shard.
 func (d *dumper) shard(ctx context.Context, shard int) error {
-	reply, err := d.post(ctx, fmt.Sprintf("/%s/_search/point_in_time?keep_alive=5m&preference=_shards:%d", d.Index, shard), "")
-	if err != nil {
-		return err
-	}
-	var pit struct {
-		ID string `json:"pit_id"`
-	}
-	err = json.NewDecoder(reply).Decode(&pit)
-	reply.Close()
+	pit, err := d.pit(ctx, fmt.Sprintf("&preference=_shards:%d", shard))
 	if err != nil {
 		return err
 	}
@@ -71,7 +63,7 @@ func (d *dumper) shard(ctx context.Context, shard int) error {
 	budget := pageHits * d.records(d.Index).Len()
 	buf, after := make([]byte, 128<<10), ""
 	for {
-		body := fmt.Sprintf(`{"size":%d,"track_total_hits":false,"sort":["_doc"],"pit":{"id":%q,"keep_alive":"5m"}%s}`, pageHits, pit.ID, after)
+		body := fmt.Sprintf(`{"size":%d,"track_total_hits":false,"sort":["_doc"],"pit":{"id":%q,"keep_alive":"5m"}%s}`, pageHits, pit, after)
 		tail, err := d.page(ctx, body, out.gzip, buf, budget)
 		if err != nil {
 			return err
@@ -86,7 +78,7 @@ func (d *dumper) shard(ctx context.Context, shard int) error {
 	if err := out.gzip.Close(); err != nil {
 		return err
 	}
-	return errors.Join(out.send(), d.end(ctx, pit.ID))
+	return errors.Join(out.send(), d.end(ctx, pit))
 }
 
 // page reads a page through buf into out, as many bytes of it as the records
@@ -123,6 +115,20 @@ func cutLast(b []byte, sep string) (before, after []byte, found bool) {
 		return b, nil, false
 	}
 	return b[:i], b[i+len(sep):], true
+}
+
+// pit opens a point in time, and returns its name.
+func (d *dumper) pit(ctx context.Context, preference string) (string, error) {
+	reply, err := d.post(ctx, fmt.Sprintf("/%s/_search/point_in_time?keep_alive=5m%s", d.Index, preference), "")
+	if err != nil {
+		return "", err
+	}
+	defer reply.Close()
+	var pit struct {
+		ID string `json:"pit_id"`
+	}
+	err = json.NewDecoder(reply).Decode(&pit)
+	return pit.ID, err
 }
 
 func (d *dumper) post(ctx context.Context, path, body string) (io.ReadCloser, error) {

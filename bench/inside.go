@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"strings"
+	"time"
 
 	"sluice/internal/config"
 	"sluice/internal/ops"
@@ -20,10 +21,11 @@ import (
 
 // done is what a process did.
 type done struct {
-	Bytes   int64  // of records or pages that the floor read
-	Lanes   int    // at a time
-	Objects uint64 // that were allocated
-	Own     uint64 // without those of HTTP clients
+	Bytes   int64         // of records or pages that the floor read
+	Lanes   int           // at a time
+	Objects uint64        // that were allocated
+	Own     uint64        // without those of HTTP clients
+	CPU     time.Duration // of what counts, where that is not the process
 }
 
 // counted calls f and counts what is allocated meanwhile.

@@ -33,6 +33,18 @@
 // floor, and those that Sluice makes outside of net/http and the SDK of S3:
 // a page has at most 10,000 records, and a request alone takes some hundred.
 //
+// # Reading
+//
+// With -read (`make bench-read`) it is the ways of reading an index that are
+// measured, by dumps into files. The floor is two processes: one that asks for
+// the pages that Sluice asks for, over as many connections, and throws them
+// away; and one that compresses what Sluice wrote once more, block by block,
+// with the same library at the same level, of which only the compression
+// counts. The aim is the CPU time of the former, 1.5 times that of the latter,
+// and 10 % of both. Beside them is elasticdump, which npm fetches, if it can be
+// had: see elasticdump.go. All documents that were written are compared with
+// those that are in the index.
+//
 // # Servers
 //
 // They are real, from SLUICE_TEST_OPENSEARCH and SLUICE_TEST_S3. With
@@ -59,6 +71,7 @@ import (
 type options struct {
 	documents, bytes, lanes, runs int
 	servers, program, profiles    string
+	read                          bool
 }
 
 func main() {
@@ -72,7 +85,10 @@ func main() {
 
 // run measures, or is one of the processes that doing so takes.
 func run(ctx context.Context, args []string) error {
-	parts := map[string]func(context.Context, task) error{"floor-dump": floorDump, "floor-load": floorLoad, "inside": inside, "canned": canned}
+	parts := map[string]func(context.Context, task) error{
+		"floor-dump": floorDump, "floor-load": floorLoad, "inside": inside, "canned": canned,
+		"pages": pages, "recompress": recompress, "compare": compare,
+	}
 	if len(args) == 2 && parts[args[0]] != nil {
 		var t task
 		if err := json.Unmarshal([]byte(args[1]), &t); err != nil {
@@ -92,15 +108,20 @@ func run(ctx context.Context, args []string) error {
 	f.StringVar(&o.servers, "servers", "real", "real or canned")
 	f.StringVar(&o.program, "sluice", "bin/sluice", "program that is measured")
 	f.StringVar(&o.profiles, "cpuprofile", "", "write CPU profiles of dump and load into `DIR`")
+	f.BoolVar(&o.read, "read", false, "measure the ways of reading an index")
 	f.Parse(args)
-	if o.servers != "real" && o.servers != "canned" || o.documents < 2 || o.bytes < generate.MinBytes || o.lanes < 1 || o.runs < 1 || f.NArg() > 0 {
-		return errors.New("usage: bench [-servers real|canned] [-documents N] [-bytes N, from 400] [-lanes N] [-runs N] [-sluice PROGRAM] [-cpuprofile DIR]")
+	if o.read && o.servers != "real" || o.servers != "real" && o.servers != "canned" || o.documents < 2 || o.bytes < generate.MinBytes || o.lanes < 1 || o.runs < 1 || f.NArg() > 0 {
+		return errors.New("usage: bench [-read] [-servers real|canned] [-documents N] [-bytes N, from 400] [-lanes N] [-runs N] [-sluice PROGRAM] [-cpuprofile DIR]")
 	}
 	b, err := newBench(ctx, o)
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.measure(ctx), b.close())
+	measure := b.measure
+	if o.read {
+		measure = b.measureRead
+	}
+	return errors.Join(measure(ctx), b.close())
 }
 
 // task is what a process of the benchmark is told.
@@ -115,6 +136,9 @@ type task struct {
 	Config        string
 	Pipeline      string
 	Profile       string // file to write; "": none
+	Way           string // of reading
+	Page          string // size of pages; "": the default
+	Out           string // files that are written or read: a directory, or one
 }
 
 // records makes the records that are in an index.

@@ -35,6 +35,13 @@ pipelines:
     transforms: [decompress: {}, lines]
     sink: {opensearch: {url: "{{.Search}}", index: "{{.Index}}"}}
     lanes: {{.Lanes}}
+{{- if .Way}}
+  read:
+    source: {opensearch: {url: "{{.Search}}", index: "{{.Index}}", read: {{.Way}}, page: {{or .Page "8MiB"}}}}
+    transforms: [gzip: {level: 1}]
+    sink: {file: {path: "{{.Out}}", key: "{lane}-{sequence}.gz"}}
+    lanes: {{.Lanes}}
+{{- end}}
 `))
 
 // configure writes a configuration of its own for one run with n documents,
@@ -60,12 +67,13 @@ func in(n int) string { return fmt.Sprintf("in-%d/", n) }
 // cost is what a process has used and done.
 type cost struct {
 	cpu, wall time.Duration
-	rss       int64 // bytes, at its peak
+	server    time.Duration // CPU of the server meanwhile, where it was asked
+	rss       int64         // bytes, at its peak
 	done
 }
 
 // command runs a process and looks what it has used. Its standard output, if
-// there is any, is decoded into out.
+// there is any, is decoded into out, unless that is nil.
 func (b *bench) command(ctx context.Context, out any, name string, args ...string) (cost, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -79,7 +87,7 @@ func (b *bench) command(ctx context.Context, out any, name string, args ...strin
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		c.rss = u.Maxrss << 10 // the kernel counts the parent's, too, but that is less
 	}
-	if stdout.Len() == 0 {
+	if out == nil || stdout.Len() == 0 {
 		return c, nil
 	}
 	return c, json.Unmarshal(stdout.Bytes(), out)

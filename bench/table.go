@@ -38,6 +38,9 @@ type row struct {
 
 // measure prints the figures.
 func (b *bench) measure(ctx context.Context) error {
+	if err := b.fill(ctx); err != nil {
+		return err
+	}
 	gb := float64(b.size(b.documents)) / 1e9
 	fmt.Printf("%d documents of %d bytes, %.3f GB of records, %d shards, %s servers, median of %d\n\n", b.documents, b.bytes, gb, b.Lanes, b.servers, b.runs)
 	fmt.Printf("%-6s | %9s %9s %6s %5s | %9s %8s %8s %6s | %9s %6s %11s\n%-6s | %9s %9s %6s %5s | %9s %8s %8s %6s |\n",

@@ -7,7 +7,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-engines test-faults test-short test-mutations bench lint demo clean
+.PHONY: build run test test-engines test-faults test-short test-mutations bench bench-read lint demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -40,6 +40,13 @@ test-mutations:
 # CPU seconds per GB beside the floor, and allocations per record.
 bench: build
 	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./bench -sluice $(BIN)
+
+# Each way of reading an index, beside a reader of pages that it throws away, the
+# compression alone, and elasticdump.
+DOCS ?= 200000
+RUNS ?= 1
+bench-read: build
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./bench -read -documents $(DOCS) -lanes 4 -runs $(RUNS) -sluice $(BIN)
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w $$files"; exit 1; }

@@ -20,8 +20,8 @@ import (
 type compared struct {
 	Documents int // of the index, each counted once
 	Others    int // lines that are none of them, or one of them again
-	Altered   int // whose _source is not the bytes that were indexed
-	Another   int // of these: in which a number is another one, or the order of keys
+	Altered   int // whose _source has other bytes than were indexed
+	Values    int // of these: those with other values, or with keys in another order
 }
 
 // compare compares what a dump wrote with the documents that were made, and
@@ -94,7 +94,7 @@ func (c *compared) lines(in io.Reader, made func(id string) ([]byte, bool)) erro
 		}
 		c.Altered++
 		if !sameValues(hit.Source, want) {
-			c.Another++
+			c.Values++
 		}
 	}
 	return lines.Err()

@@ -144,6 +144,9 @@ func (d *dumper) end(ctx context.Context, id string) error {
 	return err
 }
 
+// errBusy is a server that wants to be asked later.
+var errBusy = errors.New("429")
+
 // send sends a request and returns the body of a reply that says 200.
 func send(ctx context.Context, c *http.Client, method, url string, body io.Reader) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
@@ -158,6 +161,9 @@ func send(ctx context.Context, c *http.Client, method, url string, body io.Reade
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 500))
+		if resp.StatusCode == http.StatusTooManyRequests {
+			return nil, fmt.Errorf("%s %s: %w: %s", method, url, errBusy, text)
+		}
 		return nil, fmt.Errorf("%s %s: %d %s", method, url, resp.StatusCode, text)
 	}
 	return resp.Body, nil

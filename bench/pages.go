@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -49,8 +51,7 @@ func (d *dumper) throwAway(ctx context.Context, a asker) (err error) {
 	}
 	buf := make([]byte, 128<<10)
 	for {
-		path, body := a.ask()
-		reply, err := d.post(ctx, path, body)
+		reply, err := d.patiently(ctx, &a)
 		if err != nil {
 			return err
 		}
@@ -68,6 +69,18 @@ func (d *dumper) throwAway(ctx context.Context, a asker) (err error) {
 		}
 		sort, _, _ = bytes.Cut(bytes.ReplaceAll(sort, []byte(`"`), []byte("]")), []byte("]"))
 		a.place = string(sort)
+	}
+}
+
+// patiently asks for the next page, for at most a minute while the server is busy.
+func (d *dumper) patiently(ctx context.Context, a *asker) (io.ReadCloser, error) {
+	path, body := a.ask()
+	for tries := 1; ; tries++ {
+		reply, err := d.post(ctx, path, body)
+		if !errors.Is(err, errBusy) || tries == 60 {
+			return reply, err
+		}
+		time.Sleep(time.Second)
 	}
 }
 

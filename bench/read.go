@@ -71,10 +71,10 @@ func (b *bench) measureRead(ctx context.Context) error {
 }
 
 const (
-	readHead = `                  |            CPU s of the client           | peak RSS, MB      |                    | CPU s, server |      | in the files
-                  |  total reader compression    aim  of aim |    all  of %-7d| wall s   records/s |   its  reader | load | documents  altered  another
+	readHead = `                    |           CPU s of the client            |   peak RSS, MB    |                    | CPU s, server |      | in the files
+                    |  total reader compression    aim  of aim |    all of %-7d | wall s   records/s |   its  reader | load | documents altered  values
 `
-	readLine = "%-17s | %6.1f %6s %11s %6s %7s | %6.1f %10s | %6.1f %11.0f | %5.1f %7s | %4s | %9d %8d %8d\n"
+	readLine = "%-19s | %6.1f %6s %11s %6s %7s | %6.1f %10s | %6.1f %11.0f | %5.1f %7s | %4s | %9d %7d %7d\n"
 )
 
 // print prints a line of the table.
@@ -87,7 +87,7 @@ func (r *reading) print() {
 	}
 	fmt.Printf(readLine, r.name, r.program.cpu.Seconds(), reader, floor, aim, of, float64(r.program.rss)/1e6, few,
 		r.program.wall.Seconds(), float64(r.documents)/r.program.wall.Seconds(), r.program.server.Seconds(), theirs, load(),
-		r.files.Documents, r.files.Altered, r.files.Another)
+		r.files.Documents, r.files.Altered, r.files.Values)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }
@@ -108,6 +108,9 @@ func (b *bench) reading(ctx context.Context, way string) (reading, error) {
 	var programs, floors, readers []cost
 	var last compared
 	for range b.runs {
+		if err := os.RemoveAll(b.Out); err != nil {
+			return reading{}, err
+		}
 		program, err := b.costing(ctx, func() (cost, error) { return b.sluice(ctx, b.documents, "read", b.Index) })
 		if err != nil {
 			return reading{}, err
@@ -127,8 +130,11 @@ func (b *bench) reading(ctx context.Context, way string) (reading, error) {
 		programs, floors, readers = append(programs, program), append(floors, floor), append(readers, reader)
 	}
 	few, err := b.sluice(ctx, b.documents/10, "read", b.source(b.documents/10))
-	r := reading{"sluice " + way, median(programs), median(readers), median(floors), few.rss, last, b.documents}
-	return r, errors.Join(err, os.RemoveAll(b.Out))
+	err = errors.Join(err, os.RemoveAll(b.Out))
+	if err == nil && b.profiles != "" {
+		err = errors.Join(b.profile(ctx, "read", b.Index, way), os.RemoveAll(b.Out))
+	}
+	return reading{"sluice " + way, median(programs), median(readers), median(floors), few.rss, last, b.documents}, err
 }
 
 // readingOfElasticdump measures elasticdump, once. Its pages are as large as
@@ -136,7 +142,7 @@ func (b *bench) reading(ctx context.Context, way string) (reading, error) {
 func (b *bench) readingOfElasticdump(ctx context.Context) (r reading, err error) {
 	file := b.path("elasticdump.gz")
 	defer os.Remove(file)
-	r = reading{name: "elasticdump", documents: b.documents}
+	r = reading{name: "elasticdump " + elasticdumpVersion, documents: b.documents}
 	r.program, err = b.costing(ctx, func() (cost, error) {
 		return b.elasticdump(ctx, b.source(b.documents), file, fmt.Sprint("--limit=", pageHits), "--fsCompress=true", fmt.Sprint("--compressionLevel=", level))
 	})

@@ -95,7 +95,7 @@ func (b *bench) tryAll(ctx context.Context, n int, elasticdump bool) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		fmt.Printf(tryLine, p.name, t.odd.Documents, t.odd.Altered, t.odd.Another, t.status, t.lost.Documents, n-t.lost.Documents)
+		fmt.Printf(tryLine, p.name, t.odd.Documents, t.odd.Altered, t.odd.Values, t.status, t.lost.Documents, n-t.lost.Documents)
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (b *bench) tryAll(ctx context.Context, n int, elasticdump bool) error {
 const (
 	tryHead = `
                                      | of %d odd documents       | a page of %d documents answers 504
-                                     | written altered another   | exit status    written  missing
+                                     | written altered  values   | exit status    written  missing
 `
 	tryLine = "%-36s | %7d %7d %7d   | %11d %10d %8d\n"
 )
@@ -156,7 +156,8 @@ func (b *bench) losing(path string, f func() error) error {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.ErrorLog = log.New(io.Discard, "", 0) // clients may go away
-	server := &http.Server{Handler: &loser{path: path, cluster: proxy}}
+	h := &loser{path: path, cluster: proxy}
+	server := &http.Server{Handler: h}
 	var g errgroup.Group
 	g.Go(func() error { return server.Serve(l) })
 	b.Search = "http://" + l.Addr().String()
@@ -164,6 +165,9 @@ func (b *bench) losing(path string, f func() error) error {
 	b.Search = target.String()
 	server.Close()
 	g.Wait() // it says that the server was closed
+	if err == nil && h.pages.Load() < lostPage {
+		err = errors.New("there were too few pages to lose one")
+	}
 	return err
 }
 

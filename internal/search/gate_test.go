@@ -19,8 +19,8 @@ import (
 // that wait at the same time.
 type counter struct {
 	status, now, most atomic.Int64
-	takes             time.Duration
-	after             string // Retry-After
+	takes             atomic.Int64 // nanoseconds
+	after             string       // Retry-After
 }
 
 func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,7 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := c.now.Add(1)
 	for m := c.most.Load(); n > m && !c.most.CompareAndSwap(m, n); m = c.most.Load() {
 	}
-	time.Sleep(c.takes)
+	time.Sleep(time.Duration(c.takes.Load()))
 	c.now.Add(-1)
 	if s := int(c.status.Load()); s != 0 {
 		if c.after != "" {
@@ -36,6 +36,13 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		w.WriteHeader(s)
 	}
+}
+
+// taking is a cluster that takes so long.
+func taking(d time.Duration) *counter {
+	c := &counter{}
+	c.takes.Store(int64(d))
+	return c
 }
 
 // together asks n times at the same time, and gives how many waited for the
@@ -58,7 +65,7 @@ func (c *counter) together(t *testing.T, client *search.Client, n int) int64 {
 func TestFewerRequestsWaitWhenTheClusterHasTooMuchToDo(t *testing.T) {
 	for _, status := range []int{429, 503, 504} {
 		synctest.Test(t, func(t *testing.T) {
-			c := &counter{takes: time.Second}
+			c := taking(time.Second)
 			client := pipes(t, c.ServeHTTP)
 			wave := func(want int64) {
 				t.Helper()
@@ -92,7 +99,7 @@ func TestFewerRequestsWaitWhenTheClusterHasTooMuchToDo(t *testing.T) {
 
 func TestSuccessesThatKeepNobodyWaitingRaiseNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &counter{takes: time.Second}
+		c := taking(time.Second)
 		client := pipes(t, c.ServeHTTP)
 		c.status.Store(429)
 		c.together(t, client, 8)
@@ -108,10 +115,10 @@ func TestSuccessesThatKeepNobodyWaitingRaiseNothing(t *testing.T) {
 
 func TestARequestThatIsNotAnsweredCountsAsTooMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &counter{takes: 3 * time.Minute}
+		c := taking(3 * time.Minute)
 		client := pipes(t, c.ServeHTTP)
 		c.together(t, client, 8)
-		c.takes = time.Second
+		c.takes.Store(int64(time.Second))
 		time.Sleep(5 * time.Minute)
 		if got := c.together(t, client, 8); got != 5 {
 			t.Errorf("%d requests at the same time after 8 timeouts, want 5", got)
@@ -125,14 +132,14 @@ func TestLatencyOutOfItsBandCountsAsTooMuch(t *testing.T) {
 		want  int64
 	}{"as before": {100 * time.Millisecond, 8}, "noise": {140 * time.Millisecond, 8}, "late": {300 * time.Millisecond, 5}} {
 		synctest.Test(t, func(t *testing.T) {
-			n := &counter{takes: 100 * time.Millisecond}
+			n := taking(100 * time.Millisecond)
 			client := pipes(t, n.ServeHTTP)
 			for range 4 {
 				n.together(t, client, 8)
 			}
-			n.takes = c.takes
+			n.takes.Store(int64(c.takes))
 			n.together(t, client, 8) // a window
-			n.takes = 100 * time.Millisecond
+			n.takes.Store(int64(100 * time.Millisecond))
 			if got := n.together(t, client, 8); got != c.want {
 				t.Errorf("%s: %d requests at the same time, want %d", name, got, c.want)
 			}
@@ -142,12 +149,12 @@ func TestLatencyOutOfItsBandCountsAsTooMuch(t *testing.T) {
 
 func TestRequestsOfAnotherKindAreNotLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &counter{takes: 10 * time.Millisecond}
+		n := taking(10 * time.Millisecond)
 		client := pipes(t, n.ServeHTTP)
 		for range 4 {
 			n.together(t, client, 8)
 		}
-		n.takes = time.Second
+		n.takes.Store(int64(time.Second))
 		for _, r := range []search.Request{{Path: "/i/_stats"}, {Path: "/_search", Hits: 500}, {Path: "/_search", Hits: 5000}, {Path: "/_bulk", Body: make([]byte, 1<<20)}, {Path: "/_bulk", Body: make([]byte, 4<<20)}} {
 			for range 20 {
 				if err := client.CallOnce(t.Context(), r, nil); err != nil {

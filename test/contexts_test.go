@@ -150,7 +150,7 @@ func TestWhatAForgottenStateHeldExpires(t *testing.T) {
 			end := time.Now().Add(time.Minute)
 			for c.contexts(t) != (contexts{}) {
 				if time.Now().After(end) {
-					t.Fatal(fmt.Sprintf("%+v are open a minute later", c.contexts(t)))
+					t.Fatalf("%+v are open a minute later", c.contexts(t))
 				}
 				time.Sleep(200 * time.Millisecond)
 			}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/internal/crash"
@@ -238,6 +239,18 @@ func gone(err error) bool {
 	return a != nil && (a.Has("search_context_missing_exception") ||
 		a.Has("index_not_found_exception") ||
 		a.Has("no node found for id")) // it lived in the memory of a node that left
+}
+
+// nodeLost says whether err means that a page of a scroll was asked of a node
+// that the cluster has lost, and the scroll with it. A page of a point in time
+// is asked for again, because the node may come back in time.
+func nodeLost(err error) bool {
+	for _, sign := range []string{"node_disconnected_exception", "node_not_connected_exception", "scroll_id references node"} {
+		if strings.Contains(err.Error(), sign) {
+			return true
+		}
+	}
+	return false
 }
 
 // again says of an error of the server's own that the request may be repeated.

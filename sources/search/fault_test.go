@@ -324,6 +324,29 @@ func (j *job) closeContext(t *testing.T, i *index) {
 	all.call(t, "DELETE", "", string(text))
 }
 
+func TestAScrollThatWasLostWithItsNodeIsReadAgainFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 1500, 1000)
+	for name, rule := range map[string]*faultproxy.Rule{
+		"disconnected": {Status: 500, Body: `{"error":{"type":"search_phase_execution_exception","reason":"all shards failed","root_cause":[{"type":"node_disconnected_exception","reason":"[n] disconnected"}]},"status":500}`},
+		"left":         {Edit: replace(whole, `"_shards":{"total":1,"successful":0,"skipped":0,"failed":1,"failures":[{"reason":{"type":"illegal_argument_exception","reason":"scroll_id references node [n] which was not found in the cluster"}}]}`)},
+		"expired":      {Status: 404, Body: `{"error":{"type":"search_phase_execution_exception","reason":"all shards failed","root_cause":[{"type":"search_context_missing_exception","reason":"No search context found for id [1]"}]},"status":404}`},
+	} {
+		p := faultproxy.New(t, i.url)
+		rule.Path, rule.Method, rule.Skip = "/_search/scroll", "POST", 1
+		p.Add(rule)
+		c := config(p.URL, i)
+		c.Read, c.Page = "scroll", 200_000
+		j := newJob(c)
+		j.complete(t)
+		j.wants(t, i)
+		if s, _ := j.last.Status(); rule.Hits() != 1 || s.Lanes[0].State.Start != 1 {
+			t.Errorf("%s: got %d faults and %d starts over, want one of each", name, rule.Hits(), s.Lanes[0].State.Start)
+		}
+	}
+}
+
 func TestAPointInTimeThatExpiredBetweenRunsStartsOver(t *testing.T) {
 	t.Parallel()
 	i := newPITIndex(t, 1, "")

@@ -138,7 +138,7 @@ func (l *lane) readAll(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if gone(err) && l.context.Context != "" {
+		if l.context.Context != "" && (gone(err) || l.context.Way == scroll && nodeLost(err)) {
 			return l.startOver(ctx, fmt.Errorf("%w (a longer keep_alive may help)", err))
 		}
 		if l.context.Way == scroll && l.context.Context != "" {

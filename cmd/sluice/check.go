@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/internal/config"
+	"sluice/internal/kind"
 	"sluice/internal/state"
 	"sluice/internal/unit"
 )
@@ -142,7 +143,7 @@ func warnings(f *config.Fitted, together []*config.Fitted) []string {
 		all = append(all, "on_error: dead_letter, but there are no dead_letters: what cannot be had ends the run")
 	}
 	all = append(all, f.Config.Notes()...)
-	if f.Config.Every > 0 {
+	if _, index := f.Config.Sink.Options.(kind.Lister); f.Config.Every > 0 && !index {
 		all = append(all, fmt.Sprintf("the end of a pass ends the object that is being written: every: %v sets the size of objects on quiet lanes", f.Config.Every))
 	}
 	return all

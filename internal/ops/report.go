@@ -132,6 +132,9 @@ func NeverBegan(err error) Report {
 // Log logs the report.
 func (r Report) Log(log *slog.Logger, name string) {
 	level := slog.LevelInfo
+	if r.Lanes.Total == 0 {
+		level = slog.LevelDebug // there was nothing new
+	}
 	switch r.Outcome {
 	case Failed:
 		level = slog.LevelError

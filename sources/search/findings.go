@@ -2,6 +2,7 @@ package search
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice/pipeline"
@@ -12,6 +13,7 @@ const mostListed = 100
 
 // findings says what would be read, one finding a line.
 func (r *reader) findings(f *found, lanes []pipeline.Lane) []string {
+	lanes = slices.DeleteFunc(slices.Clone(lanes), func(l pipeline.Lane) bool { return strings.HasPrefix(l.ID, deletesID) })
 	var records int64
 	of := map[string]int64{} // records by UUID of the index
 	for _, l := range lanes {

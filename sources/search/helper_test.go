@@ -164,13 +164,14 @@ type job struct {
 	sink   pipelinetest.Sink
 	dead   *pipelinetest.Letters
 	lanes  int
+	log    *slog.Logger
 	last   *pipeline.Pipeline
 }
 
 func newJob(c *search.Config) *job {
 	w := &pipelinetest.World{}
 	return &job{
-		world: w, config: c, env: kind.Env{Pipeline: "p", Workers: 1, MaxRecord: 4 << 20}, lanes: 2,
+		world: w, config: c, env: kind.Env{Pipeline: "p", Workers: 1, MaxRecord: 4 << 20}, lanes: 2, log: slog.New(slog.DiscardHandler),
 		store: pipelinetest.Store{World: w}, sink: pipelinetest.Sink{World: w, Roll: 1, Objects: map[string]string{}},
 	}
 }
@@ -187,7 +188,7 @@ func (j *job) run(ctx context.Context, t *testing.T, stages ...pipeline.Stage) (
 	}
 	j.last = &pipeline.Pipeline{
 		Name: "p", Source: source, Stages: stages, Sink: &j.sink, Store: &j.store, Lanes: j.lanes, Grace: 2 * time.Second,
-		New: j.env.New, Log: slog.New(slog.DiscardHandler),
+		New: j.env.New, Log: j.log,
 	}
 	if j.dead != nil {
 		j.last.Dead = j.dead

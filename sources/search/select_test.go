@@ -183,9 +183,7 @@ func TestHiddenIndicesAreReadByName(t *testing.T) {
 }
 
 func TestClosedAndMissingIndicesAreAnErrorUnlessIgnored(t *testing.T) {
-	var log bytes.Buffer // of a plan, which has no logger of its own: so this test runs alone
-	defer slog.SetDefault(slog.Default())
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Parallel()
 	open, one, two := numbered(t, "", 10, ""), newIndex(t, "-x1", 1, ""), newIndex(t, "-x2", 1, "")
 	one.call(t, "POST", "/_close", "")
 	two.call(t, "POST", "/_close", "")
@@ -200,7 +198,8 @@ func TestClosedAndMissingIndicesAreAnErrorUnlessIgnored(t *testing.T) {
 
 	c.Ignore = []string{"missing", "closed"}
 	j := newJob(c)
-	log.Reset()
+	var log bytes.Buffer
+	j.log = slog.New(slog.NewTextHandler(&log, nil))
 	j.complete(t)
 	j.wants(t, open)
 	if n := strings.Count(log.String(), "left out as ignore says"); n != 1 || !strings.Contains(log.String(), open.name+"-never") || !strings.Contains(log.String(), one.name) {

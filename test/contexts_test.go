@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,41 +85,68 @@ func TestASinkThatStandsStillForLongerThanKeepAlive(t *testing.T) {
 	}
 }
 
-// TestNothingStaysOpenAfterARunThatWasKilled: the run after it closes what it
-// left, and what it opens itself.
+// TestNothingStaysOpenAfterARunThatWasKilled: wherever it is killed, the run
+// after it closes what it left, and what it opens itself. Only a context whose
+// name was still on its way is left to keep_alive.
 func TestNothingStaysOpenAfterARunThatWasKilled(t *testing.T) {
 	long(t)
 	c := ownEngine(t)
 	index := unique(t)
 	c.index(t, index, 3, "")
-	docs := generated(20_000, 700)
+	docs := generated(6000, 700)
 	c.put(t, index, docs)
 	want := expected(t, docs)
 	for _, read := range []string{"pit", "shared", "scroll"} {
 		t.Run(read, func(t *testing.T) {
-			slow := slowly(t, c.url, 40*time.Millisecond)
-			for round := range 12 {
+			p := faultproxy.New(t, c.url)
+			run := func(t *testing.T, rule *faultproxy.Rule) {
 				b := newBucket(t)
-				j := newJob(t, "memory: 120MiB\n"+pipelines(dump("dump", searchStage(slow.URL, index, "read: "+read, "page: 64KiB", "keep_alive: 1h"),
-					b.stage(b.store.Endpoint, `key: "{lane}-{sequence}.gz"`, "roll: {bytes: 20KiB}"), "lanes: 3")))
-				after := time.Duration(150+rand.IntN(1200)) * time.Millisecond
-				j.kill(t, "dump", after)
+				j := newJob(t, pipelines(dump("dump", searchStage(p.URL, index, "read: "+read, "page: 64KiB", "keep_alive: 1h"),
+					b.stage(b.store.Endpoint, `key: "{lane}-{sequence}.gz"`, "roll: {bytes: 20KiB}"), "lanes: 1")))
+				p.Clear()
+				if rule != nil {
+					j.killedBy(t, p.Add(rule), "dump")
+				}
 				left := c.contexts(t)
 				j.want(t, 0, "dump")
 				same(t, "objects", parse(t, b.lines(t, "")), want)
 				open := c.contexts(t)
-				t.Logf("round %d: killed after %v with %+v open, %+v after the next run", round, after, left, open)
+				t.Logf("%+v were open, %+v after the next run", left, open)
 				if open != (contexts{}) {
-					t.Errorf("killed after %v: %+v are left open, want none", after, open)
-					c.forget(t)
+					c.closeAll(t)
+					t.Errorf("%+v are left open, want none", open)
 				}
+			}
+			run(t, nil)
+			all := len(p.Requests())
+			opened := slices.IndexFunc(p.Requests(), func(r string) bool { return strings.Contains(r, "keep_alive=") || strings.Contains(r, "scroll=") })
+			skips := []int{opened + 1, opened + 2, opened + 3}
+			for range 8 {
+				skips = append(skips, opened+4+rand.IntN(all*2/3-opened))
+			}
+			for _, skip := range skips {
+				t.Run(fmt.Sprint(skip, " of ", all), func(t *testing.T) {
+					run(t, &faultproxy.Rule{Match: func(r *http.Request) bool { return r.Method != http.MethodDelete }, Skip: skip, Cut: true})
+				})
 			}
 		})
 	}
 }
 
-// forget closes all contexts.
-func (c cluster) forget(t *testing.T) {
+// killedBy runs a pipeline and kills it with -9 when the rule applies.
+func (j *job) killedBy(t *testing.T, rule *faultproxy.Rule, pipeline string) {
+	t.Helper()
+	started := make(chan *process, 1)
+	rule.Do = func() { (<-started).cmd.Process.Signal(syscall.SIGKILL) }
+	p := j.start(t, "run", pipeline)
+	started <- p
+	if o := p.wait(t); o.Status >= 0 {
+		t.Fatalf("it ended with %d before it was killed\n%s", o.Status, o.Stderr)
+	}
+}
+
+// closeAll closes all contexts.
+func (c cluster) closeAll(t *testing.T) {
 	t.Helper()
 	c.ask(t, http.MethodDelete, "/_search/scroll/_all", "")
 	c.ask(t, http.MethodDelete, "/_search/point_in_time/_all", "")

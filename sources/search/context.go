@@ -53,6 +53,7 @@ type saved struct {
 	Shards   int    // in it, if it is shared by the lanes of an index
 	Total    int64  // records in it
 	To       int64  // where an index is followed: the sequence number from which it is read after this
+	New      bool   // it was opened, but is not yet fit to be read from
 	Complete bool   // it was read to its end, and gave as many
 	Lost     bool   // it gave another number of records than it holds
 }
@@ -83,7 +84,7 @@ func (r *reader) known(lane pipeline.Lane) (c saved, ok bool, err error) {
 	if err != nil {
 		return c, false, fmt.Errorf("state: context: %w", err)
 	}
-	return c, text != nil && c.Pass == r.pass.Number && c.ID == lane.ID && c.Start == lane.Start, nil
+	return c, text != nil && !c.New && c.Pass == r.pass.Number && c.ID == lane.ID && c.Start == lane.Start, nil
 }
 
 // forget ends the contexts that other passes have left.
@@ -166,6 +167,11 @@ func (r *reader) alive() string {
 // open opens a context for the lane and makes it known. A scroll is opened by
 // its first page.
 func (l *lane) open(ctx context.Context) error {
+	if c, _, err := l.known(l.Lane); err != nil {
+		return err
+	} else if c.New { // a run that was killed had got no further
+		l.end(ctx, c)
+	}
 	l.context = saved{Pass: l.pass.Number, ID: l.ID, Start: l.Start, Way: l.spec.Way, To: l.spec.To}
 	if l.spec.Way == scroll {
 		return l.sample(ctx)
@@ -188,6 +194,9 @@ func (l *lane) tryOpen(ctx context.Context) error {
 		return again(err)
 	}
 	l.context.Context = reply.id()
+	if err := l.note(); err != nil {
+		return err
+	}
 	want := l.context.shards()
 	if s := reply.Shards; s != nil && (s.Total != want || s.Successful != want || s.Failed != 0) {
 		l.close(ctx)
@@ -200,6 +209,17 @@ func (l *lane) tryOpen(ctx context.Context) error {
 	}
 	l.context.Total = total
 	return nil
+}
+
+// note makes a context known as soon as it has a name, so that it is closed
+// even if this run is killed before anything is read from it.
+func (l *lane) note() error {
+	if l.spec.Shared {
+		return l.put(l.sharing(), l.context.common())
+	}
+	c := l.context
+	c.New = true
+	return l.put(l.Lane, c)
 }
 
 // opened makes sure that the new context is one of the index that was planned,

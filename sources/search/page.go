@@ -91,6 +91,9 @@ func (l *lane) renew(ctx context.Context, h *head) error {
 		return l.put(l.Lane, l.context)
 	}
 	l.context.Total = h.Hits.Total.Value
+	if err := l.note(); err != nil {
+		return err
+	}
 	return l.opened(ctx)
 }
 

@@ -127,8 +127,14 @@ func (r *reader) choose(ctx context.Context, f *found) (_ way, why string, _ err
 		var reply opened
 		err := r.client.CallOnce(ctx, r.opening(w, spec{Index: f.readable()}), &reply)
 		if err == nil {
-			err = r.sharable(ctx, reply.id())
-			r.end(ctx, saved{Way: w, Context: reply.id()})
+			trial := saved{Way: w, Context: reply.id(), New: true}
+			if r.pass.Store != nil { // the next plan closes it, should this run be killed
+				err = r.put(pipeline.Lane{Name: "/"}, trial)
+			}
+			if err == nil {
+				err = r.sharable(ctx, reply.id())
+			}
+			r.end(ctx, trial)
 			return w, "one could be opened", err
 		}
 		a := cluster.AsError(err)

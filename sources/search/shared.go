@@ -32,8 +32,17 @@ func (l *lane) slice() string {
 	return fmt.Sprintf(`,"slice":{"id":%d,"max":%d}`, l.spec.Shard, l.context.Shards)
 }
 
-// sharedKey is where the shared context of an index is; no lane has this name.
-func sharedKey(index string) string { return "/" + index }
+// sharing stands for the lanes of the index in the bucket of contexts; no lane
+// has this name.
+func (l *lane) sharing() pipeline.Lane {
+	return pipeline.Lane{Name: "/" + l.spec.Index, ID: l.spec.UUID}
+}
+
+// common is what the lanes of an index have in common of a context.
+func (c *saved) common() saved {
+	uuid, _, _ := strings.Cut(c.ID, "/")
+	return saved{Pass: c.Pass, ID: uuid, Way: c.Way, Context: c.Context, Shards: c.Shards}
+}
 
 // tryShare takes the context that another lane of the index has opened, if it
 // is still there, or opens one.
@@ -41,8 +50,7 @@ func (l *lane) tryShare(ctx context.Context) error {
 	st := l.stateOf(l.spec.Index)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	key := pipeline.Lane{Name: sharedKey(l.spec.Index), ID: l.spec.UUID}
-	c, ok, err := l.known(key)
+	c, ok, err := l.known(l.sharing())
 	if err != nil {
 		return err
 	}
@@ -57,7 +65,7 @@ func (l *lane) tryShare(ctx context.Context) error {
 		l.end(ctx, l.context) // nobody else has it
 		return err
 	}
-	return l.put(key, saved{Pass: l.pass.Number, ID: key.ID, Way: l.context.Way, Context: l.context.Context, Shards: l.context.Shards})
+	return l.note() // it may have got another name
 }
 
 // close closes the context of the lane, unless others use it.

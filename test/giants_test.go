@@ -194,20 +194,24 @@ func TestPagesAreAsSmallAsTheClusterNeeds(t *testing.T) {
 	index := unique(t)
 	c.index(t, index, 1, `{"enabled":false}`)
 	docs := generated(20000, 700)
-	for i := range 24 {
-		docs = slices.Insert(docs, 3000, giant(fmt.Sprint("large-", i), 1<<20+i))
+	const large = 36
+	for i := range large {
+		docs = slices.Insert(docs, 3000, giant(fmt.Sprint("large-", i), 600<<10+i))
 	}
 	c.put(t, index, docs)
 	want := expected(t, docs)
 	for _, read := range []string{"pit", "shared", "sequence"} {
 		t.Run(read, func(t *testing.T) {
 			p, b := faultproxy.New(t, c.url), newBucket(t)
-			room := &breaker{room: 3 << 19}
+			room := &breaker{room: 900 << 10}
 			p.Add(&faultproxy.Rule{Match: anyPage, Times: -1, Edit: room.edit})
 			j := newJob(t, pipelines(dump("dump", searchStage(p.URL, index, "read: "+read),
 				b.stage(b.store.Endpoint, `key: "{lane}-{sequence}.gz"`))))
 			o := j.want(t, 0, "dump")
 			same(t, "objects", parse(t, b.lines(t, "")), want)
+			if n := room.refused.Load(); n == 0 || n >= large {
+				t.Errorf("%d pages were refused, want some, but less than one for each large document", n)
+			}
 			t.Logf("%d pages, %d refused, %v, retries %v", room.passed.Load(), room.refused.Load(), o.Took, o.Reports["dump"].Retries)
 		})
 	}

@@ -3,12 +3,14 @@ package search_test
 import (
 	"bytes"
 	"errors"
+	"net/http"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
+	"sluice/test/faultproxy"
 )
 
 // A crash comes at every operation that is durable, one run each: the context
@@ -104,6 +106,36 @@ func TestTheContextIsInTheStoreBeforeItsFirstPage(t *testing.T) {
 		j.stopAfter(t, 0)
 		if v, _ := j.store.Get("source.contexts", i.name+"-0"); v == nil {
 			t.Errorf("%s: nothing is known of the context of a run that was stopped", read)
+		}
+	}
+}
+
+// A process that dies right after a context was opened leaves behind what the
+// next one closes: its name is in the store before anything else is asked.
+func TestAContextIsKnownAsSoonAsItHasAName(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 100, 300)
+	for _, read := range snapshots(t) {
+		p := faultproxy.New(t, i.url)
+		c := config(p.URL, i)
+		c.Read = read
+		j := newJob(c)
+		opened := 0
+		p.Add(&faultproxy.Rule{Match: func(r *http.Request) bool {
+			known := 0
+			j.store.Range("source.contexts", "", func(string, []byte) error { known++; return nil })
+			if r.Method != http.MethodDelete && known < opened {
+				t.Errorf("%s: %d contexts were opened, and %d are known at %s %s", read, opened, known, r.Method, r.URL)
+			}
+			if q := r.URL.Query(); q.Has("keep_alive") || q.Has("scroll") {
+				opened++
+			}
+			return false
+		}})
+		j.complete(t)
+		if opened == 0 {
+			t.Errorf("%s: no context was opened", read)
 		}
 	}
 }

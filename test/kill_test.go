@@ -101,7 +101,7 @@ func TestKillsAndALostContextLeaveTheSameDocuments(t *testing.T) {
 			j.killed(t, "dump", 6, func(n int) {
 				if n == 3 {
 					slow.Clear()
-					slow.Add(&faultproxy.Rule{Method: "POST", Path: "/_search", Status: 404, Body: `{"error":{"root_cause":[{"type":"search_context_missing_exception",` +
+					slow.Add(&faultproxy.Rule{Method: "POST", Match: page, Status: 404, Body: `{"error":{"root_cause":[{"type":"search_context_missing_exception",` +
 						`"reason":"No search context found for id [7]"}],"type":"search_phase_execution_exception","reason":"all shards failed","phase":"query","grouped":true},"status":404}`})
 					slow.Add(&faultproxy.Rule{Times: -1, Delay: 60 * time.Millisecond})
 				}

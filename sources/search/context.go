@@ -205,6 +205,9 @@ func (l *lane) tryOpen(ctx context.Context) error {
 	total, err := l.ping(ctx, true)
 	if err != nil {
 		l.close(ctx)
+		if a := cluster.AsError(err); a != nil && a.Has("search_context_missing_exception") {
+			return cluster.Again("context lost", err) // another one may live longer
+		}
 		return again(err)
 	}
 	l.context.Total = total

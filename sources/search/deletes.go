@@ -207,7 +207,7 @@ func (c *comparison) confirm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := c.get(ctx, body, len(ask.Docs))
+	found, err := c.get(ctx, body, c.batch)
 	if err != nil {
 		return err
 	}
@@ -230,8 +230,9 @@ type exists struct {
 	routing string
 }
 
-// get asks which of n documents exist.
-func (c *comparison) get(ctx context.Context, body []byte, n int) (found []exists, err error) {
+// get asks which of the documents exist that ghosts are of.
+func (c *comparison) get(ctx context.Context, body []byte, ghosts []ghost) (found []exists, err error) {
+	n := len(ghosts) * len(c.there)
 	err = c.client.Retry(ctx, func() error {
 		var reply struct {
 			Docs []struct {
@@ -248,8 +249,10 @@ func (c *comparison) get(ctx context.Context, body []byte, n int) (found []exist
 			return cluster.Again("malformed reply", fmt.Errorf("_mget: %d answers for %d documents", len(reply.Docs), n))
 		}
 		found = found[:0]
-		for _, d := range reply.Docs {
+		for k, d := range reply.Docs {
 			switch {
+			case d.ID != ghosts[k/len(c.there)].id:
+				return cluster.Again("malformed reply", fmt.Errorf("_mget: an answer for _id %q, which was not asked for there", d.ID))
 			case d.Found != nil:
 				found = append(found, exists{*d.Found, d.Routing})
 			case d.Error != nil && d.Error.Type == "index_not_found_exception":

@@ -32,6 +32,14 @@ func replace(old, by string) func(*http.Response) {
 	}
 }
 
+// early lets a reply end early, whatever it says of that itself.
+func early(r *http.Response) {
+	b, _ := io.ReadAll(r.Body)
+	b = bytes.Replace(b, []byte(`,"terminated_early":false`), nil, 1)
+	r.Body = io.NopCloser(bytes.NewReader(b))
+	replace(`"timed_out":false`, `"timed_out":false,"terminated_early":true`)(r)
+}
+
 const whole = `"_shards":{"total":1,"successful":1,"skipped":0,"failed":0}`
 
 // fault is what happens to a page, and what the error says if it stays.
@@ -50,7 +58,7 @@ func faults() []fault {
 		{"lost reply", &faultproxy.Rule{Cut: true, Late: true}, "EOF"},
 		{"cut mid-hit", &faultproxy.Rule{CutAfter: 5000}, "unexpected EOF"},
 		{"timed out", &faultproxy.Rule{Edit: replace(`"timed_out":false`, `"timed_out":true`)}, "timed_out"},
-		{"terminated early", &faultproxy.Rule{Edit: replace(`"timed_out":false`, `"timed_out":false,"terminated_early":true`)}, "terminated_early"},
+		{"terminated early", &faultproxy.Rule{Edit: early}, "terminated_early"},
 		{"shard failed", &faultproxy.Rule{Edit: replace(whole, `"_shards":{"total":1,"successful":0,"failed":1,"failures":[{"reason":{"type":"x_exception","reason":"y"}}]}`)}, "1 of 1 failed: x_exception: y"},
 		{"shard missing", &faultproxy.Rule{Edit: replace(whole, `"_shards":{"total":1,"successful":0,"skipped":0,"failed":0}`)}, "0 of 1 answered"},
 		{"no shard", &faultproxy.Rule{Edit: replace(whole, `"_shards":{"total":0,"successful":0,"skipped":0,"failed":0}`)}, "0 of 0 answered"},
@@ -232,12 +240,7 @@ func TestAScrollPageThatEndsEarlyMustBeFull(t *testing.T) {
 	p := faultproxy.New(t, i.url)
 	c := config(p.URL, i)
 	c.Read, c.Page = "scroll", 200_000
-	early := &faultproxy.Rule{Path: "/_search/scroll", Method: "POST", Times: 3, Edit: func(r *http.Response) {
-		b, _ := io.ReadAll(r.Body)
-		b = bytes.Replace(b, []byte(`,"terminated_early":false`), nil, 1)
-		r.Body = io.NopCloser(bytes.NewReader(b))
-		replace(`"timed_out":false`, `"timed_out":false,"terminated_early":true`)(r)
-	}}
+	early := &faultproxy.Rule{Path: "/_search/scroll", Method: "POST", Times: 3, Edit: early}
 	p.Add(early)
 	j := newJob(c)
 	j.complete(t)

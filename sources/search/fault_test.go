@@ -191,6 +191,51 @@ func TestAPageCutInALongHitGivesEachRecordOnce(t *testing.T) {
 	}
 }
 
+const busy = `{"error":{"type":"circuit_breaking_exception","reason":"Data too large"},"status":429}`
+
+// What is asked beside pages may be asked again, whatever became of it.
+func TestACallThatFailsIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 20, 100)
+	for name, call := range map[string]*faultproxy.Rule{
+		"settings":   {Path: i.name + "/_settings"},
+		"mapping":    {Path: i.name + "/_mapping"},
+		"stats":      {Path: i.name + "/_stats/docs"},
+		"refresh":    {Path: i.name + "/_refresh"},
+		"open":       {Path: i.name + i.engine.PointInTime(), Method: "POST"},
+	} {
+		if name == "open" && i.engine.PointInTime() == "" {
+			continue
+		}
+		for what, f := range map[string]func() *faultproxy.Rule{
+			"504":      func() *faultproxy.Rule { return &faultproxy.Rule{Status: 504} },
+			"late 504": func() *faultproxy.Rule { return &faultproxy.Rule{Status: 504, Late: true} },
+			"503":      func() *faultproxy.Rule { return &faultproxy.Rule{Status: 503} },
+			"429":      func() *faultproxy.Rule { return &faultproxy.Rule{Status: 429, Body: busy} },
+			"lost":     func() *faultproxy.Rule { return &faultproxy.Rule{Cut: true, Late: true} },
+			"cut":      func() *faultproxy.Rule { return &faultproxy.Rule{CutAfter: 5} },
+			"noise":    func() *faultproxy.Rule { return &faultproxy.Rule{Status: 200, Body: "<html>"} },
+		} {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				t.Parallel()
+				p, rule := faultproxy.New(t, i.url), f()
+				rule.Path, rule.Method = call.Path, call.Method
+				hit := p.Add(rule)
+				j := following(p.URL, i)
+				if name == "open" {
+					j.config.Read = "pit"
+				}
+				j.complete(t)
+				j.wantsLatest(t, i)
+				if hit.Hits() != 1 {
+					t.Error("the fault did not happen")
+				}
+			})
+		}
+	}
+}
+
 func TestAScrollPageThatFailsEndsTheLaneAndIsNeverAskedForAgain(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, "", 1, "")

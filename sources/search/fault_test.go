@@ -199,11 +199,11 @@ func TestACallThatFailsIsMadeAgain(t *testing.T) {
 	i := newIndex(t, "", 1, "")
 	i.fill(t, 20, 100)
 	for name, call := range map[string]*faultproxy.Rule{
-		"settings":   {Path: i.name + "/_settings"},
-		"mapping":    {Path: i.name + "/_mapping"},
-		"stats":      {Path: i.name + "/_stats/docs"},
-		"refresh":    {Path: i.name + "/_refresh"},
-		"open":       {Path: i.name + i.engine.PointInTime(), Method: "POST"},
+		"settings": {Path: i.name + "/_settings"},
+		"mapping":  {Path: i.name + "/_mapping"},
+		"stats":    {Path: i.name + "/_stats/docs"},
+		"refresh":  {Path: i.name + "/_refresh"},
+		"open":     {Path: i.name + i.engine.PointInTime(), Method: "POST"},
 	} {
 		if name == "open" && i.engine.PointInTime() == "" {
 			continue

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,6 +153,27 @@ func TestACopyThatHasNotRefreshedIsWaitedFor(t *testing.T) {
 		t.Errorf("got %d and %d refreshes that did not reach all copies, want 2 of each", refused.Hits(), failed.Hits())
 	}
 	j.wantsLatest(t, i)
+}
+
+// Copies of a shard that are replicated by segments show what they acknowledged
+// later than the refresh says.
+func TestAnIndexThatIsReplicatedBySegmentsIsReadFromItsPrimaries(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 2, "")
+	if i.engine.Name != "opensearch-3" && i.engine.Name != "opensearch-2" {
+		t.Skipf("%s replicates operations", i.engine)
+	}
+	i.call(t, "DELETE", "", "")
+	i.call(t, "PUT", "", `{"settings":{"index.replication.type":"SEGMENT","number_of_replicas":0,"number_of_shards":2}}`)
+	i.fill(t, 100, 100)
+	p := faultproxy.New(t, i.url)
+	j := following(p.URL, i)
+	j.pass(t)
+	j.wantsLatest(t, i)
+	all, primary := len(p.Requests("request_cache")), len(p.Requests("request_cache", url.QueryEscape("|_primary")))
+	if all == 0 || all != primary {
+		t.Errorf("got %d of %d pages asked of primaries, want all", primary, all)
+	}
 }
 
 func TestFollowingCanStartNow(t *testing.T) {

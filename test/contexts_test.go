@@ -50,11 +50,19 @@ func (c cluster) contexts(t *testing.T) (open contexts) {
 	return open
 }
 
+// expiring is an engine of its own that closes contexts when their keep-alive is
+// over. Others do so up to a minute late, and keep points in time for half a
+// minute at least.
+func expiring(t *testing.T) cluster {
+	t.Helper()
+	return ownEngine(t, "search.keep_alive_interval=1s", "point_in_time.init.keep_alive=2s")
+}
+
 // TestASinkThatStandsStillForLongerThanKeepAlive: points in time are prolonged
 // meanwhile, and what cannot be prolonged is begun anew in the same run.
 func TestASinkThatStandsStillForLongerThanKeepAlive(t *testing.T) {
 	long(t)
-	c := ownEngine(t, "search.keep_alive_interval=1s") // else contexts are closed up to a minute late
+	c := expiring(t)
 	index := unique(t)
 	c.index(t, index, 2, "")
 	docs := generated(60_000, 700)
@@ -158,7 +166,7 @@ func (c cluster) closeAll(t *testing.T) {
 // had opened when its state is reset; the cluster closes it after keep_alive.
 func TestWhatAForgottenStateHeldExpires(t *testing.T) {
 	long(t)
-	c := ownEngine(t, "search.keep_alive_interval=1s")
+	c := expiring(t)
 	index := unique(t)
 	c.index(t, index, 3, "")
 	docs := generated(20_000, 700)
@@ -172,7 +180,7 @@ func TestWhatAForgottenStateHeldExpires(t *testing.T) {
 			for left := (contexts{}); left == (contexts{}); left = c.contexts(t) {
 				j.kill(t, "dump", time.Second)
 			}
-			reset := exec.CommandContext(t.Context(), program, "checkpoint", "reset", "dump")
+			reset := exec.CommandContext(t.Context(), program, "checkpoint", "reset", "--yes", "dump")
 			reset.Dir = j.dir
 			if out, err := reset.CombinedOutput(); err != nil {
 				t.Fatalf("reset: %v\n%s", err, out)

@@ -608,7 +608,9 @@ func TestALaneThatStartsOverForEverIsAnError(t *testing.T) {
 	p := faultproxy.New(t, i.url)
 	p.Add(&faultproxy.Rule{Match: isPage, Times: -1, Status: 404, Body: `{"error":{"root_cause":[{"type":"search_context_missing_exception","reason":"no"}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":404}`,
 		Skip: 1})
-	j := newJob(config(p.URL, i))
+	c := config(p.URL, i)
+	c.Retry = unit.Duration(time.Second)
+	j := newJob(c)
 	_, err := j.run(t.Context(), t)
 	if err == nil || !strings.Contains(err.Error(), "search_context_missing_exception") || errors.Is(err, pipeline.ErrStartOver) {
 		t.Errorf("got %v, want an error for good that says why", err)

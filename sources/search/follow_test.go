@@ -226,9 +226,9 @@ func TestASnapshotHandsOverToSequenceNumbers(t *testing.T) {
 func TestACrashAnywhereWhileFollowingLosesNothing(t *testing.T) {
 	t.Parallel()
 	for _, read := range []string{snapshots(t)[0], "auto"} {
+		i := newIndex(t, "", 1, "")
+		i.fill(t, 700, 1000)
 		for at := 1; ; at++ {
-			i := newIndex(t, "", 1, "")
-			i.fill(t, 700, 1000)
 			j := following(i.url, i)
 			j.config.Read = read
 			j.world.At = at

@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -142,6 +143,13 @@ var odd = map[string]string{
 
 func oddIndex(t *testing.T) *index {
 	i := newIndex(t, "", 2, `,"mappings":{"enabled":false}`)
+	i.putOdd(t)
+	return i
+}
+
+// putOdd adds these documents.
+func (i *index) putOdd(t *testing.T) {
+	t.Helper()
 	for key, source := range odd {
 		n := strings.LastIndexByte(key, '/')
 		id, routing := key[:n], key[n+1:]
@@ -150,21 +158,57 @@ func oddIndex(t *testing.T) *index {
 			path += "?routing=" + escape(routing)
 		}
 		i.call(t, "PUT", path, source)
-		i.docs[key] = source
+		i.docs[key] = strings.TrimSpace(source)
 	}
 	i.call(t, "POST", "/_refresh", "")
-	return i
 }
 
 func TestDocumentsKeepTheirBytes(t *testing.T) {
 	t.Parallel()
 	i := oddIndex(t)
-	for key, source := range i.docs {
-		i.docs[key] = strings.TrimSpace(source)
-	}
 	for _, read := range ways(t) {
 		c := config(i.url, i)
 		c.Read = read
+		j := newJob(c)
+		j.complete(t)
+		j.wants(t, i)
+	}
+}
+
+// Four shards of many segments, with documents that were deleted, changed, or
+// routed by hand, and those whose bytes an eager reader would change.
+func TestEveryWayOfReadingGivesTheExactSet(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 4, `,"mappings":{"enabled":false}`)
+	for round := range 8 {
+		var b strings.Builder
+		for n := range 500 {
+			id, routing, source := fmt.Sprintf("%d-%d", round, n), "", fmt.Sprintf(`{"round":%d,"n":%d.0}`, round, n)
+			if n%7 == 0 {
+				routing = fmt.Sprint("r", n%5)
+			}
+			fmt.Fprintf(&b, "{\"index\":{\"_id\":%q,\"routing\":%q}}\n%s\n", id, cmp.Or(routing, id), source)
+			i.docs[id+"/"+cmp.Or(routing, id)] = source
+			if round == 0 {
+				continue
+			}
+			old, was := fmt.Sprintf("%d-%d", round-1, n), cmp.Or(routing, fmt.Sprintf("%d-%d", round-1, n))
+			switch n % 10 {
+			case 3:
+				fmt.Fprintf(&b, "{\"delete\":{\"_id\":%q,\"routing\":%q}}\n", old, was)
+				delete(i.docs, old+"/"+was)
+			case 4:
+				fmt.Fprintf(&b, "{\"index\":{\"_id\":%q,\"routing\":%q}}\n{\"changed\":%d}\n", old, was, round)
+				i.docs[old+"/"+was] = fmt.Sprintf(`{"changed":%d}`, round)
+			}
+		}
+		i.bulk(t, b.String())
+		i.call(t, "POST", "/_refresh", "")
+	}
+	i.putOdd(t)
+	for _, read := range ways(t) {
+		c := config(i.url, i)
+		c.Read, c.Page = read, 64<<10
 		j := newJob(c)
 		j.complete(t)
 		j.wants(t, i)

@@ -14,7 +14,7 @@ import (
 
 // alone and shared are options of a search engine's JVM: of a node that is
 // alone, and of one of several, where quick starts and little memory matter.
-func alone() []string { return []string{"-Xms640m", "-Xmx640m", "-XX:+ExitOnOutOfMemoryError"} }
+func alone() []string { return []string{"-Xms1g", "-Xmx1g", "-XX:+ExitOnOutOfMemoryError"} }
 func shared() []string {
 	return []string{"-Xms300m", "-Xmx300m", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
 }

@@ -39,9 +39,10 @@ func StartEngine(ctx context.Context, e Engine, dir string, settings ...string) 
 		return nil, err
 	}
 	n := nodes[0]
-	n.dir, n.jvm, n.settings = dir, alone(), settings
+	// Garbage is no use of memory: by default the engine refuses requests because of it.
+	n.dir, n.jvm, n.settings = dir, alone(), append([]string{"indices.breaker.total.use_real_memory=false"}, settings...)
 	if n.runner == "" {
-		n.settings = append([]string{"discovery.type=single-node"}, settings...)
+		n.settings = append([]string{"discovery.type=single-node"}, n.settings...)
 	}
 	s, err := n.server("/_cluster/health?wait_for_status=yellow&timeout=2s")
 	if err != nil {

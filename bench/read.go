@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -129,12 +131,35 @@ func (b *bench) reading(ctx context.Context, way string) (reading, error) {
 		}
 		programs, floors, readers = append(programs, program), append(floors, floor), append(readers, reader)
 	}
-	few, err := b.sluice(ctx, b.documents/10, "read", b.source(b.documents/10))
-	err = errors.Join(err, os.RemoveAll(b.Out))
+	few, err := b.memory(ctx, b.documents/10)
 	if err == nil && b.profiles != "" {
 		err = errors.Join(b.profile(ctx, "read", b.Index, way), os.RemoveAll(b.Out))
 	}
-	return reading{"sluice " + way, median(programs), median(readers), median(floors), few.rss, last, b.documents}, err
+	program := median(programs)
+	program.rss = peak(programs)
+	return reading{"sluice " + way, program, median(readers), median(floors), few, last, b.documents}, err
+}
+
+// memory is the median peak of resident memory with n documents.
+func (b *bench) memory(ctx context.Context, n int) (int64, error) {
+	var all []cost
+	for range b.runs {
+		if err := os.RemoveAll(b.Out); err != nil {
+			return 0, err
+		}
+		c, err := b.sluice(ctx, n, "read", b.source(n))
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, c)
+	}
+	return peak(all), os.RemoveAll(b.Out)
+}
+
+// peak is the median of the peaks of resident memory.
+func peak(all []cost) int64 {
+	slices.SortFunc(all, func(a, b cost) int { return cmp.Compare(a.rss, b.rss) })
+	return all[len(all)/2].rss
 }
 
 // readingOfElasticdump measures elasticdump, once. Its pages are as large as

@@ -183,7 +183,7 @@ func (l *lane) open(ctx context.Context) error {
 	}
 	err := l.client.Retry(ctx, func() error { return open(ctx) })
 	if err != nil {
-		return fmt.Errorf("open a point in time: %w", l.vanished(err))
+		return fmt.Errorf("open a point in time: %w", vanished(err))
 	}
 	return l.opened(ctx)
 }
@@ -234,7 +234,7 @@ func (l *lane) opened(ctx context.Context) error {
 	}
 	if err != nil {
 		l.close(ctx)
-		return l.vanished(err)
+		return vanished(err)
 	}
 	if err := l.put(l.Lane, l.context); err != nil {
 		return err // it may be in the store nevertheless, so it stays open
@@ -247,8 +247,6 @@ func (l *lane) opened(ctx context.Context) error {
 const remedy = "forget the pass with `sluice checkpoint reset` and run again"
 
 // vanished says what to do if the index is no longer there.
-func (l *lane) vanished(err error) error { return vanished(err) }
-
 func vanished(err error) error {
 	if a := cluster.AsError(err); a != nil && a.Has("index_not_found_exception") {
 		return fmt.Errorf("the index was deleted since this pass was planned; %s: %w", remedy, err)

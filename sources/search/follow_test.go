@@ -400,6 +400,33 @@ func TestDocumentsThatChangeWhileTheyAreReadAreNotLost(t *testing.T) {
 	}
 }
 
+// Copies of a shard show operations at different times. The page that has no
+// upper bound comes only when all copies show what any of them has shown.
+func TestTheLastPageComesWhenAllCopiesHaveEverything(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 1, "")
+	i.fill(t, 1500, 1000)
+	p := faultproxy.New(t, i.url)
+	p.Add(&faultproxy.Rule{Path: "/_stats/docs"}) // of the plan
+	behind := p.Add(&faultproxy.Rule{Path: "/_stats/docs", Times: 2, Edit: replace(`"global_checkpoint":1499`, `"global_checkpoint":1498`)})
+	c := config(p.URL, i)
+	c.Read = "sequence"
+	j := newJob(c)
+	j.complete(t)
+	j.wants(t, i)
+	if s, _ := j.last.Status(); behind.Hits() != 2 || s.Retries["operations under way"] != 2 {
+		t.Errorf("got %d checkpoints that lag behind and retries %v, want 2 of each", behind.Hits(), s.Retries)
+	}
+	all := p.Requests()
+	last := len(all) - 1
+	for last > 0 && !strings.Contains(all[last], "request_cache") {
+		last--
+	}
+	if last < 3 || !strings.Contains(all[last-1], "/_refresh") || !strings.Contains(all[last-2], "/_stats/docs") {
+		t.Errorf("got %q before the last page, want the checkpoint and then a refresh", all[max(0, last-3):last])
+	}
+}
+
 func TestWithoutPermissionForSequenceNumbersASnapshotIsRead(t *testing.T) {
 	t.Parallel()
 	i := newIndex(t, "", 1, "")

@@ -185,7 +185,7 @@ func (l *lane) prepare(ctx context.Context) (gone bool, err error) {
 			return err
 		}
 		if now.UUID == l.spec.UUID && now.Shards[l.spec.Shard] == nil {
-			return cluster.Again("shard missing", errors.New("its primary is not allocated"))
+			return errUnallocated
 		}
 		return nil
 	})
@@ -201,7 +201,7 @@ func (l *lane) prepare(ctx context.Context) (gone bool, err error) {
 		err = l.client.Refresh(ctx, l.spec.Index)
 		st.refreshed = err == nil
 	}
-	return false, l.vanished(err)
+	return false, vanished(err)
 }
 
 // current gives the shards of the index, and asks for them if that of the lane
@@ -252,6 +252,8 @@ func (l *lane) still(ctx context.Context, now *cluster.Shards) (gone bool, err e
 	return false, nil
 }
 
+var errUnallocated = cluster.Again("shard missing", errors.New("its primary is not allocated"))
+
 var errHistory = errors.New("the shard has another history: it was restored, or lost operations")
 
 // recreated says that the index is not the one that was planned; uuid is that
@@ -263,20 +265,50 @@ func recreated(uuid string) error {
 	return errors.New("the index was deleted and created again since this pass was planned; " + remedy)
 }
 
-// unchanged makes sure, at its end, that a lane that is read once was read from
-// one history.
-func (l *lane) unchanged(ctx context.Context) error {
+// planned gives the shard as it is now, or nil if it has no primary, and makes
+// sure that it is the one that was planned, of one history.
+func (l *lane) planned(ctx context.Context) (*cluster.Shard, error) {
 	now, err := l.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now.UUID != l.spec.UUID {
+		return nil, recreated(now.UUID)
+	}
+	s := now.Shards[l.spec.Shard]
+	if s != nil && l.spec.History != "" && s.History != l.spec.History {
+		return nil, l.startOver(ctx, errHistory)
+	}
+	return s, nil
+}
+
+// settle lets every copy of the shard show at least what any has shown before:
+// a page may come from a copy on which a document has moved on already, and the
+// next one from a copy on which it has not, and it would be in neither. So all
+// operations that are numbered now must be on all copies, and those refreshed.
+// The end of the lane moves there.
+func (l *lane) settle(ctx context.Context) error {
+	highest := int64(unknown)
+	err := l.client.Retry(ctx, func() error {
+		s, err := l.planned(ctx)
+		switch {
+		case err != nil:
+			return err
+		case s == nil:
+			return errUnallocated
+		}
+		if highest == unknown {
+			highest = s.Highest
+		}
+		if l.spec.To = s.Checkpoint; s.Checkpoint < highest {
+			return cluster.Again("operations under way", fmt.Errorf("operations up to %d are on all copies, of %d", s.Checkpoint, highest))
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	if now.UUID != l.spec.UUID {
-		return recreated(now.UUID)
-	}
-	if s := now.Shards[l.spec.Shard]; s != nil && l.spec.History != "" && s.History != l.spec.History {
-		return l.startOver(ctx, errHistory)
-	}
-	return nil
+	return vanished(l.client.Refresh(ctx, l.spec.Index))
 }
 
 // blocked says whether nobody can write to any of the indices.

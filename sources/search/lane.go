@@ -152,7 +152,7 @@ func (l *lane) readAll(ctx context.Context) error {
 			tries.Reset()
 		}
 		if err = tries.Wait(ctx, again(err)); err != nil {
-			return fmt.Errorf("page after record %d of %d: %w", l.at.count, l.context.Total, l.vanished(err))
+			return fmt.Errorf("page after record %d of %d: %w", l.at.count, l.context.Total, vanished(err))
 		}
 	}
 }

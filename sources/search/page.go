@@ -129,7 +129,7 @@ func (l *lane) sample(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("look at the first hits: %w", l.vanished(err))
+		return fmt.Errorf("look at the first hits: %w", vanished(err))
 	}
 	return nil
 }

@@ -18,9 +18,9 @@ const unknown = -2
 // sequence reads the lane by windows of sequence numbers: all hits of a window
 // are read before the next one begins, and nothing at the cluster must be kept
 // for that. A lane that follows ends at its checkpoint. One that is read once
-// goes on, without an upper bound, until a page holds all that is left: then
-// each document is in what was read, in the version that it had at that moment
-// or an earlier one, however busy the index was.
+// goes on until a page without an upper bound holds all that is left: then each
+// document is in what was read, in the version that it had at that moment or an
+// earlier one, however busy the index was and whichever copy was asked.
 func (l *lane) sequence(ctx context.Context) error {
 	gone, err := l.prepare(ctx)
 	if gone || err != nil {
@@ -33,8 +33,14 @@ func (l *lane) sequence(ctx context.Context) error {
 	for all := false; !all; {
 		before := l.at.count
 		w := l.window(width)
-		if w.over() {
+		if w.to <= w.after && l.news {
 			break
+		}
+		if w.to <= w.after {
+			if err := l.settle(ctx); err != nil {
+				return err
+			}
+			w.to = open
 		}
 		err := l.numbers(ctx, &w)
 		if err == nil {
@@ -60,7 +66,7 @@ func (l *lane) sequence(ctx context.Context) error {
 			tries.Reset()
 		}
 		if err = tries.Wait(ctx, again(err)); err != nil {
-			return fmt.Errorf("page after sequence number %d of %d: %w", l.at.seq, l.spec.To, l.vanished(err))
+			return fmt.Errorf("page after sequence number %d of %d: %w", l.at.seq, l.spec.To, vanished(err))
 		}
 	}
 	return l.sequenceEnd(ctx)
@@ -70,7 +76,7 @@ func (l *lane) sequence(ctx context.Context) error {
 // is the end of the lane, where the next pass goes on.
 func (l *lane) sequenceEnd(ctx context.Context) error {
 	if !l.news {
-		if err := l.unchanged(ctx); err != nil {
+		if _, err := l.planned(ctx); err != nil {
 			return err
 		}
 	}
@@ -94,17 +100,11 @@ type window struct {
 	hits      int   // on the page
 }
 
-// window gives the next one, of a width if the end of the lane allows.
+// window gives the next one, of a width if the end of the lane allows. At the
+// end there is nothing in it.
 func (l *lane) window(width int64) window {
-	w := window{after: l.at.seq, to: min(l.at.seq+width, l.spec.To), size: min(max(l.pages.hits, l.at.tied.n+2), max(l.pages.window, 2))}
-	if l.at.seq >= l.spec.To && !l.news {
-		w.to = open
-	}
-	return w
+	return window{after: l.at.seq, to: min(l.at.seq+width, l.spec.To), size: min(max(l.pages.hits, l.at.tied.n+2), max(l.pages.window, 2))}
 }
-
-// over says that there is nothing in the window.
-func (w *window) over() bool { return w.to != open && w.to <= w.after }
 
 // whole says whether the page held all of the window.
 func (w *window) whole() bool { return int64(w.hits) == w.total }

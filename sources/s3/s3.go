@@ -77,7 +77,9 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	if more {
 		least = "at least "
 	}
-	return []string{fmt.Sprintf("bucket %s: %s%d objects with prefix %q", s.config.Bucket, least, n, s.config.Prefix)}, nil
+	found := fmt.Sprintf("bucket %s: %s%d objects with prefix %q", s.config.Bucket, least, n, s.config.Prefix)
+	findings, err := client.Findings(ctx)
+	return append([]string{found}, findings...), err
 }
 
 // reader reads one pass. It implements [pipeline.Reader].

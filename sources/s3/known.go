@@ -79,7 +79,12 @@ func (f *fresh) pass(ctx context.Context, o objects.Object) error {
 }
 
 func (f *fresh) remember(o objects.Object) {
-	f.with.notes = append(f.with.notes, pipeline.Row{Bucket: knownBucket, Key: o.Key, Value: []byte(version(o))})
+	f.with.notes = append(f.with.notes, known(o))
+}
+
+// known is the row that says that an object was taken.
+func known(o objects.Object) pipeline.Row {
+	return pipeline.Row{Bucket: knownBucket, Key: o.Key, Value: []byte(version(o))}
 }
 
 // upTo deals with the known keys before key, which the listing has passed, and

@@ -20,6 +20,7 @@ import (
 // Config is the options of the source.
 type Config struct {
 	objects.Config `yaml:",inline"`
+	Start          string `yaml:"start" default:"all" enum:"all|now" doc:"With mode: new, what the first pass takes: all objects, or only what is new from then on."`
 }
 
 // Problems implements [kind.Source].
@@ -32,13 +33,19 @@ func (*Config) Gives() kind.Form { return kind.Bytes }
 func (c *Config) Identity() string { return "s3 " + c.Place() }
 
 // Build implements [kind.Source].
-func (c *Config) Build(kind.Env) (pipeline.Source, error) { return &Source{config: *c}, nil }
+func (c *Config) Build(env kind.Env) (pipeline.Source, error) {
+	return &Source{config: *c, news: env.New, every: env.Every}, nil
+}
 
 // Source gives each object as an item with a streaming body. Its lanes share
 // out the keys by hash; each lists all of them, which costs a request for 1,000
 // keys. Objects that appear behind the place where a lane is wait for the next
 // pass.
-type Source struct{ config Config }
+type Source struct {
+	config Config
+	news   bool // passes take what is new
+	every  bool // passes are repeated
+}
 
 // page is about what a page of a listing takes while it is read.
 const page = 3 << 20
@@ -95,6 +102,9 @@ func (r *reader) Plan(context.Context) ([]pipeline.Lane, error) {
 			Name: fmt.Sprintf("%s-%d", r.config.Bucket, i), Part: i, Parts: len(lanes),
 			ID: fmt.Sprintf("%s %d/%d", r.config.Place(), i, len(lanes)),
 		}
+		if r.news {
+			lanes[i].ID = newID(lanes[i].ID, r.pass.Number)
+		}
 	}
 	return lanes, nil
 }
@@ -109,12 +119,18 @@ func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 			return err
 		}
 	}
-	return r.client.List(ctx, r.config.Prefix, after, func(o objects.Object) error {
-		if keys.Part(o.Key, lane.Parts) != lane.Part {
-			return nil
-		}
-		return pipeline.Send(ctx, out, r.item(o))
-	})
+	list := func(f func(objects.Object) error) error {
+		return r.client.List(ctx, r.config.Prefix, after, func(o objects.Object) error {
+			if keys.Part(o.Key, lane.Parts) != lane.Part {
+				return nil
+			}
+			return f(o)
+		})
+	}
+	if r.news {
+		return r.readNew(ctx, after, "", list, out)
+	}
+	return list(func(o objects.Object) error { return pipeline.Send(ctx, out, r.item(o)) })
 }
 
 // first sends the object in which the lane goes on, as it is now. If there is
@@ -127,8 +143,14 @@ func (r *reader) first(ctx context.Context, key string, out chan<- *pipeline.Ite
 	if err != nil {
 		return err
 	}
-	return pipeline.Send(ctx, out, r.item(info.Object))
+	it := r.item(info.Object)
+	if r.news {
+		it.Notes = append(it.Notes, known(info.Object))
+	}
+	return pipeline.Send(ctx, out, it)
 }
+
+func (r *reader) wanted(objects.Object) bool { return true }
 
 // item makes an item of an object. What only looks like a directory in the
 // consoles of stores holds nothing: it is counted as skipped.

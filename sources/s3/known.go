@@ -26,7 +26,7 @@ const batch = 1000
 // keys beside it, in the same order.
 type fresh struct {
 	store  pipeline.Store
-	until  string // the last key of the lane; "": there is none
+	keys   span // of the lane
 	wanted func(objects.Object) bool
 	take   func(ctx context.Context, o objects.Object, with passed) error // what is new
 	move   func(ctx context.Context, at string, with passed) error        // on to a key, without an object
@@ -122,7 +122,7 @@ func (f *fresh) end(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if row == nil || f.until != "" && row.Key > f.until {
+		if row == nil || f.keys.until != "" && row.Key > f.keys.until {
 			return f.moveOn(ctx)
 		}
 		f.rows = f.rows[1:]
@@ -151,7 +151,7 @@ func (f *fresh) fill() error {
 	f.rows = f.rows[:0]
 	err := f.store.Range(knownBucket, f.from, func(key string, value []byte) error {
 		f.rows = append(f.rows, pipeline.Row{Key: key, Value: append([]byte(nil), value...)})
-		f.from = after(key)
+		f.from = behind(key)
 		if len(f.rows) == batch {
 			return enough
 		}
@@ -164,8 +164,13 @@ func (f *fresh) fill() error {
 	return err
 }
 
-// after is the least key that comes after key.
-func after(key string) string { return key + "\x00" }
+// behind is the least key that comes after key; "" comes before all.
+func behind(key string) string {
+	if key == "" {
+		return ""
+	}
+	return key + "\x00"
+}
 
 func (f *fresh) moveIfDue(ctx context.Context) error {
 	if f.with.skipped < batch && len(f.with.notes) < batch {

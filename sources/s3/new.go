@@ -16,34 +16,30 @@ func (*Config) News() {}
 // is in the rows of knownBucket, and not in a position.
 func newID(id string, pass int64) string { return fmt.Sprintf("%s, pass %d", id, pass) }
 
-// readNew sends what is new of the objects that list gives, which are those
-// after a key up to until, in order.
-func (r *reader) readNew(ctx context.Context, key, until string, list func(f func(objects.Object) error) error, out chan<- *pipeline.Item) error {
-	f := r.fresh(until, out)
-	if key != "" {
-		f.from = after(key)
-	}
+// readNew sends what is new in a range of keys.
+func (r *reader) readNew(ctx context.Context, keys span, out chan<- *pipeline.Item) error {
+	f := r.fresh(keys, out)
 	take := f.object
 	if r.config.Start == "now" && r.pass.Number == 1 {
 		take = f.pass
 	}
-	if err := list(func(o objects.Object) error { return take(ctx, o) }); err != nil {
+	if err := r.list(ctx, keys, func(o objects.Object) error { return take(ctx, o) }); err != nil {
 		return err
 	}
 	return f.end(ctx)
 }
 
 // fresh gives what is new to out.
-func (r *reader) fresh(until string, out chan<- *pipeline.Item) *fresh {
+func (r *reader) fresh(keys span, out chan<- *pipeline.Item) *fresh {
 	return &fresh{
-		store: r.pass.Store, until: until, wanted: r.wanted,
+		store: r.pass.Store, keys: keys, from: behind(keys.after), wanted: func(objects.Object) bool { return true },
 		take: func(ctx context.Context, o objects.Object, with passed) error {
 			it := r.item(o)
 			with.to(it)
 			return pipeline.Send(ctx, out, it)
 		},
 		move: func(ctx context.Context, at string, with passed) error {
-			it := &pipeline.Item{Key: at, Pos: pipeline.Position{Token: at}}
+			it := &pipeline.Item{Key: at, Pos: pipeline.Position{Token: token(at)}}
 			with.to(it)
 			return pipeline.Send(ctx, out, it)
 		},

@@ -46,7 +46,7 @@ func (d *daily) run(t *testing.T) (pipeline.Result, error) {
 		t.Fatal(err)
 	}
 	d.taken = nil
-	p := &pipeline.Pipeline{Name: "daily", Source: src, Sink: d, Store: d.store, New: d.env.New, GiveUp: d.giveUp, Lanes: 1, Stages: d.stages,
+	p := &pipeline.Pipeline{Name: "daily", Source: src, Sink: d, Store: d.store, New: d.env.New, GiveUp: d.giveUp, Lanes: 3, Stages: d.stages,
 		Dead: &pipelinetest.Letters{World: &pipelinetest.World{}, Durable: map[string]string{}}}
 	return p.Run(t.Context())
 }

@@ -832,15 +832,15 @@ func TestACrashWithOneLaneLeftReadsThatLaneOnly(t *testing.T) {
 	})
 }
 
-func TestNotesOfWhatCannotBeHadAreDropped(t *testing.T) {
-	for _, by := range []string{"transform", "sink"} {
+func TestNotesOfWhatIsNotDeliveredAreDropped(t *testing.T) {
+	for _, by := range []string{"skip", "transform", "sink"} {
 		bubble(t, 1, func(t *testing.T) {
 			e := &ends{plan: names("a")}
 			e.read = func(ctx context.Context, _ pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {
 				for _, key := range []string{"1", "2", "3"} {
 					it := &pipeline.Item{Key: key, Pos: pipeline.Position{Token: key}, Size: -1, Records: -1, Notes: []pipeline.Row{{Bucket: "source.known", Key: key, Value: []byte("v")}},
 						Body: pipeline.BodyFunc(func(context.Context) (io.ReadCloser, error) {
-							if key == "2" {
+							if key == "2" { // it is never opened if it is skipped
 								return nil, fmt.Errorf("%s: %w", key, pipeline.ErrGone)
 							}
 							return io.NopCloser(strings.NewReader("x\n")), nil
@@ -870,13 +870,16 @@ func TestNotesOfWhatCannotBeHadAreDropped(t *testing.T) {
 			}
 			w := &pipelinetest.World{}
 			p := e.pipeline(w)
-			if by == "transform" {
+			switch by {
+			case "transform":
 				p = e.pipeline(w, split)
+			case "skip":
+				e.skip = func(it *pipeline.Item) bool { return it.Key == "2" }
 			}
 			p.Dead, p.GiveUp = &pipelinetest.Letters{World: w, Durable: map[string]string{}}, true
 			res, err := p.Run(t.Context())
-			if got := noted(p); err != nil || res.Counts.GivenUp != 1 || fmt.Sprint(got) != "[1 3]" {
-				t.Errorf("given up by the %s: notes of %v, %+v, %v, want those of 1 and 3", by, got, res.Counts, err)
+			if got := noted(p); err != nil || res.Counts.GivenUp+res.Counts.Skipped != 1 || fmt.Sprint(got) != "[1 3]" {
+				t.Errorf("%s: notes of %v, %+v, %v, want those of 1 and 3", by, got, res.Counts, err)
 			}
 		})
 	}

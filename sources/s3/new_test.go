@@ -69,6 +69,12 @@ func (d *daily) known() map[string]string {
 	return known
 }
 
+// rows is the number of rows in a bucket of the state.
+func (d *daily) rows(bucket string) (n int) {
+	d.store.Range(bucket, "", func(string, []byte) error { n++; return nil })
+	return n
+}
+
 func (d *daily) Open(context.Context, *pipeline.Pass) (pipeline.Writer, error) { return d, nil }
 func (d *daily) Finish(context.Context) error                                  { return nil }
 func (d *daily) Close() error                                                  { return nil }

@@ -28,8 +28,14 @@ func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 	return r.list(ctx, keys, func(o objects.Object) error { return pipeline.Send(ctx, out, r.item(o)) })
 }
 
+// list calls f for the objects of a range of keys.
 func (r *reader) list(ctx context.Context, keys span, f func(objects.Object) error) error {
-	return r.client.ListUntil(ctx, r.config.Prefix, keys.after, keys.until, f)
+	return r.client.ListUntil(ctx, r.config.Prefix, keys.after, keys.until, func(o objects.Object) error {
+		if !r.config.After.leaves(o.Key) {
+			return nil
+		}
+		return f(o)
+	})
 }
 
 // rest is the keys of a lane behind a position, or behind the object in which
@@ -72,7 +78,7 @@ func (r *reader) item(o objects.Object) *pipeline.Item {
 		it.Records, it.Counts.Skipped = 0, 1
 		return it
 	}
-	it.Meta = &pipeline.Meta{Modified: o.Modified}
+	it.Meta, it.Notes = &pipeline.Meta{Modified: o.Modified}, r.config.After.notes(o)
 	it.Body = body{r.client, o}
 	return it
 }

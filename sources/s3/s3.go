@@ -21,10 +21,17 @@ import (
 type Config struct {
 	objects.Config `yaml:",inline"`
 	Start          string `yaml:"start" default:"all" enum:"all|now" doc:"With mode: new, what the first pass takes: all objects, or only what is new from then on."`
+	After          After  `yaml:"after" doc:"What becomes of an object when all of it is durable at the sink; what could not be had or was replaced meanwhile stays as it is."`
 }
 
 // Problems implements [kind.Source].
-func (c *Config) Problems(kind.Env) []kind.Problem { return c.Config.Problems() }
+func (c *Config) Problems(env kind.Env) []kind.Problem {
+	list := append(c.Config.Problems(), c.After.problems(c.Prefix)...)
+	if c.Start == "now" && !env.New {
+		list = append(list, kind.Problem{Option: "start", Message: "now is for mode: new, which goes on from there"})
+	}
+	return list
+}
 
 // Gives implements [kind.Source].
 func (*Config) Gives() kind.Form { return kind.Bytes }
@@ -89,6 +96,12 @@ type reader struct {
 	*Source
 	client *objects.Client
 	pass   *pipeline.Pass
+}
+
+// Saved implements [pipeline.Saver].
+func (r *reader) Saved(ctx context.Context, _ pipeline.Lane, _ pipeline.Position) error {
+	f := finisher{r.config.After, r.client, r.config.Bucket, r.pass.Store}
+	return f.finish(ctx)
 }
 
 // Close implements [pipeline.Reader].

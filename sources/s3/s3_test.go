@@ -275,7 +275,7 @@ func TestALaneGoesOnInsideAnObject(t *testing.T) {
 	first := func(key string) string {
 		out := make(chan *pipeline.Item, 100)
 		from := pipeline.Position{Token: "logs/04", Inner: "10", Key: key, Version: "v"}
-		if err := r.Read(t.Context(), pipeline.Lane{Parts: 1}, from, out); err != nil {
+		if err := r.Read(t.Context(), pipeline.Lane{Spec: `"" ""`}, from, out); err != nil {
 			t.Fatal(err)
 		}
 		return (<-out).Key + " " + (<-out).Key

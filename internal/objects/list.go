@@ -159,8 +159,8 @@ func (l *lister) query() string {
 	}
 	start, token := l.after, ""
 	if l.c.profile.listVersion == 1 {
-		if l.begun && l.page.marker != "" {
-			start = l.page.marker
+		if marker, err := l.page.key([]byte(l.page.marker)); err == nil { // which is given where the last key is not
+			start = max(start, marker)
 		}
 		return query("prefix", l.prefix, "delimiter", l.delimiter, "encoding-type", encoding, "marker", start, "max-keys", keys)
 	}

@@ -11,41 +11,34 @@ package s3
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
-	"sluice/internal/kind"
 	"sluice/internal/objects"
 	"sluice/pipeline"
 )
 
-// Config is the options of the source.
-type Config struct {
-	objects.Config `yaml:",inline"`
-}
-
-// Problems implements [kind.Source].
-func (c *Config) Problems(kind.Env) []kind.Problem { return c.Config.Problems() }
-
-// Gives implements [kind.Source].
-func (*Config) Gives() kind.Form { return kind.Bytes }
-
-// Identity implements [kind.Source].
-func (c *Config) Identity() string { return "s3 " + c.Place() }
-
-// Build implements [kind.Source].
-func (c *Config) Build(kind.Env) (pipeline.Source, error) { return &Source{config: *c}, nil }
-
 // Source gives each object as an item with a streaming body.
-type Source struct{ config Config }
+type Source struct {
+	config Config
+	wanted wanted
+}
 
 // page is about what a page of a listing takes while it is read.
 const page = 3 << 20
 
 // Need implements [pipeline.Sized].
-func (s *Source) Need() (lane, shared int64) { return page + 2*objects.ConnSize, 0 }
+func (s *Source) Need() (lane, shared int64) {
+	conns := int64(2)
+	if s.config.ReadAhead > 0 {
+		conns += fetchers
+	}
+	return page + int64(s.config.ReadAhead) + conns*objects.ConnSize, 0
+}
 
 // Open implements [pipeline.Source].
 func (s *Source) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Reader, error) {
-	client, err := s.config.Client(ctx, 2*p.Parallel)
+	client, err := s.config.Client(ctx, (2+fetchers)*p.Parallel)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +59,19 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	if err := client.Reach(ctx); err != nil {
 		return nil, err
 	}
-	n, more, err := client.Count(ctx, s.config.Prefix)
+	return s.look(ctx, client)
+}
+
+// checkedLanes is for how many lanes check plans.
+const checkedLanes = 4
+
+// look says what a first page shows, and how many lanes there would be.
+func (s *Source) look(ctx context.Context, client *objects.Client) ([]string, error) {
+	page, more, err := client.Page(ctx, s.config.Prefix, s.config.StartAfter, full)
+	if err != nil {
+		return nil, err
+	}
+	spans, err := s.spans(ctx, client, checkedLanes)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +79,19 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	if more {
 		least = "at least "
 	}
-	return []string{fmt.Sprintf("bucket %s: %s%d objects with prefix %q", s.config.Bucket, least, n, s.config.Prefix)}, nil
+	found := []string{fmt.Sprintf("bucket %s: %s%d objects with prefix %q, in %d ranges of keys for %d lanes",
+		s.config.Bucket, least, len(page), s.config.Prefix, len(spans), checkedLanes)}
+	archived := map[string]int{}
+	for _, o := range page {
+		if archives[o.Class] {
+			archived[o.Class]++
+		}
+	}
+	for _, class := range slices.Sorted(maps.Keys(archived)) {
+		found = append(found, fmt.Sprintf("bucket %s: %d of the first %d objects are in class %s, which must be restored before it can be read (archived: %s)",
+			s.config.Bucket, archived[class], len(page), class, s.config.Archived))
+	}
+	return found, nil
 }
 
 // reader reads one pass. It implements [pipeline.Reader].

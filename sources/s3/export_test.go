@@ -34,3 +34,15 @@ var _ lister = (*objects.Client)(nil)
 
 // Token and Untoken are of keys in positions.
 var Token, Untoken = token, untoken
+
+// ErrSum is why bytes are not believed.
+var ErrSum = errSum
+
+// Match is a pattern of a filter.
+func Match(pattern string) (func(key string) bool, error) {
+	all, err := compile([]string{pattern})
+	if err != nil {
+		return nil, err
+	}
+	return all[0].MatchString, nil
+}

@@ -173,7 +173,7 @@ func piece(p string, begin bool) (n int, text string, err error) {
 		if end < 2 {
 			return 0, "", errors.New("[ without characters and ]")
 		}
-		class := p[1:end]
+		class := strings.ReplaceAll(p[1:end], `\`, `\\`)
 		if class[0] == '!' || class[0] == '^' {
 			class = "^/" + class[1:]
 		}

@@ -25,11 +25,12 @@ type hint struct{ key, or string }
 
 // hinted gives the new objects among those that notifications named.
 type hinted struct {
-	client *objects.Client
-	store  pipeline.Store
-	wanted func(objects.Object) bool
-	take   func(ctx context.Context, o objects.Object, at string, with passed) error
-	move   func(ctx context.Context, at string, with passed) error
+	client  *objects.Client
+	store   pipeline.Store
+	version func(objects.Object) string
+	wanted  func(objects.Object) bool
+	take    func(ctx context.Context, o objects.Object, at string, with passed) error
+	move    func(ctx context.Context, at string, with passed) error
 }
 
 // read reads the hints of a lane after a key. The token of a position is the
@@ -107,8 +108,8 @@ func (h *hinted) give(ctx context.Context, at string, o *objects.Object) error {
 	if err != nil {
 		return err
 	}
-	if is := version(*o); strings.TrimPrefix(string(old), missed) == is {
+	if strings.TrimPrefix(string(old), missed) == h.version(*o) {
 		return h.move(ctx, at, passed{skipped: 1})
 	}
-	return h.take(ctx, *o, at, passed{notes: []pipeline.Row{known(*o)}})
+	return h.take(ctx, *o, at, passed{})
 }

@@ -57,19 +57,23 @@ type listing struct {
 	ahead *ahead
 	keys  span // behind the position
 	times times
+	lane  pipeline.Lane
 	from  pipeline.Position
 	left  int // objects that nobody wants, since the last one that somebody did
 }
 
 func (r *reader) lister(lane pipeline.Lane, from pipeline.Position) (*listing, error) {
 	spec, keys, err := parseSpec(lane.Spec)
-	return &listing{reader: r, keys: keys, times: spec.times, from: from}, err
+	return &listing{reader: r, keys: keys, times: spec.times, lane: lane, from: from}, err
 }
 
 // all sends all items.
 func (l *listing) all(ctx context.Context, out chan<- *pipeline.Item) error {
 	if l.config.Versions == allVersions {
 		return l.versions(ctx, out)
+	}
+	if spec, _, _ := parseSpec(l.lane.Spec); spec.Keys == hintLanes {
+		return l.hints(ctx, out)
 	}
 	after, err := untoken(l.from.Token)
 	if err != nil {
@@ -136,8 +140,11 @@ func (l *listing) give(ctx context.Context, out chan<- *pipeline.Item, o objects
 	it := l.item(o, l.ahead)
 	it.Pos.Token = token
 	with.to(it)
-	if b, ok := it.Body.(*body); ok && !archives[o.Class] {
-		l.ahead.add(b)
+	if b, ok := it.Body.(*body); ok {
+		b.pinned = l.from.Inner != "" && o.Key == l.from.Key // a hint's
+		if !archives[o.Class] {
+			l.ahead.add(b)
+		}
 	}
 	return pipeline.Send(ctx, out, it)
 }

@@ -34,9 +34,9 @@ type Webhook struct {
 }
 
 const (
-	longest = 1 << 20 // bytes of a body
-	crowd   = 16      // bodies in memory; the other callers wait
-	leave   = 5 * time.Second
+	longest = 1 << 20         // bytes of a body
+	crowd   = 16              // bodies in memory; the other callers wait
+	leave   = 3 * time.Second // for calls that are under way at the end
 )
 
 // Problems checks the options. It reads no files.

@@ -158,7 +158,8 @@ func TestAProcessThatEndsAtAnyRequestLosesNothing(t *testing.T) {
 			if r := p.Requests(); len(r) >= n {
 				last = r[n-1]
 			}
-			again := into(b, "")
+			p.Clear()
+			again := into(b, p.URL)
 			again.Store = store
 			res, err := again.Run(t.Context())
 			if err != nil || !res.Complete || cmp.Diff(want, b.Objects()) != "" {

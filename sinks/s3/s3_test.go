@@ -285,9 +285,9 @@ func TestOthersObjectsAreNotReplaced(t *testing.T) {
 		{"another pipeline's", "{key}", "k", func(c *s3.Config) pipeline.Store { theirs(c, "other"); return fresh() }, "own", "belongs to pipeline other"},
 		{"another pipeline's", rolled, "lane-0", func(c *s3.Config) pipeline.Store { theirs(c, "other"); return fresh() }, "never", "belongs to pipeline other"},
 		{"another pipeline's", rolled, "lane-0", func(c *s3.Config) pipeline.Store { theirs(c, "other"); return fresh() }, "always", ""},
-		{"own of an earlier pass, of the same item", "{key}", "k", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs") }, "own", ""},
-		{"own of an earlier pass, of the same item", "{key}", "k", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs") }, "never", "belongs to pass 1"},
-		{"own of an earlier pass, rolled", rolled, "lane-0", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs") }, "own", "belongs to pass 1"},
+		{"own of an earlier pass, of the same item", "{key}", "k", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs", "k") }, "own", ""},
+		{"own of an earlier pass, of the same item", "{key}", "k", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs", "k") }, "never", "belongs to pass 1"},
+		{"own of an earlier pass, rolled", rolled, "lane-0", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs", "k") }, "own", "belongs to pass 1"},
 		{"own of this pass, after a crash", rolled, "lane-0", func(c *s3.Config) pipeline.Store { theirs(c, "mine"); return fresh() }, "own", ""},
 		{"own of this pass, after a crash", rolled, "lane-0", func(c *s3.Config) pipeline.Store { theirs(c, "mine"); return fresh() }, "never", ""},
 	} {
@@ -307,9 +307,9 @@ func TestOthersObjectsAreNotReplaced(t *testing.T) {
 }
 
 // secondPass makes a pass, after which the next one is the second.
-func secondPass(t *testing.T, c *s3.Config, content string) pipeline.Store {
+func secondPass(t *testing.T, c *s3.Config, content, key string) pipeline.Store {
 	store := fresh()
-	if _, err := pipe(t, items{item("k", content)}, c, store).Run(t.Context()); err != nil {
+	if _, err := pipe(t, items{item(key, content)}, c, store).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return store

@@ -44,6 +44,7 @@ type fake struct {
 type stored struct {
 	body   []byte
 	header http.Header // as it was put
+	size   int64       // that is said of it; 0: that of body
 }
 
 func newFake(t testing.TB) *fake {
@@ -128,7 +129,14 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request, key string, body [
 		}
 		fmt.Fprint(w, "</ListMultipartUploadsResult>")
 	case key == "" && r.Method == "GET":
-		fmt.Fprint(w, "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+		fmt.Fprint(w, "<ListBucketResult><IsTruncated>false</IsTruncated>")
+		for _, key := range slices.Sorted(maps.Keys(f.objects)) {
+			if strings.HasPrefix(key, q.Get("prefix")) && key > q.Get("start-after") {
+				o := f.objects[key]
+				fmt.Fprintf(w, "<Contents><Key>%s</Key><LastModified>2026-01-01T00:00:00Z</LastModified><ETag>%s</ETag><Size>%d</Size></Contents>", key, o.etag(), max(o.size, int64(len(o.body))))
+			}
+		}
+		fmt.Fprint(w, "</ListBucketResult>")
 	case key == "":
 	case r.Method == "POST" && q.Has("uploads"):
 		f.begun++
@@ -150,7 +158,7 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request, key string, body [
 	case r.Method == "PUT" && r.Header.Get("X-Amz-Copy-Source") != "":
 		f.copy(w, r, key)
 	case r.Method == "PUT":
-		f.put(w, r, key, stored{body, r.Header})
+		f.put(w, r, key, stored{body: body, header: r.Header})
 	default:
 		f.get(w, r, key)
 	}
@@ -169,7 +177,7 @@ func (f *fake) put(w http.ResponseWriter, r *http.Request, key string, o stored)
 }
 
 func (f *fake) complete(w http.ResponseWriter, r *http.Request, key, id string) {
-	o := stored{f.parts[id], f.uploads[id]}
+	o := stored{body: f.parts[id], header: f.uploads[id]}
 	if !f.put(w, r, key, o) {
 		return
 	}
@@ -190,7 +198,7 @@ func (f *fake) copy(w http.ResponseWriter, r *http.Request, key string) {
 	if h.Get("X-Amz-Tagging-Directive") == "" {
 		h["X-Amz-Tagging"] = o.header["X-Amz-Tagging"]
 	}
-	f.objects[key] = stored{o.body, h}
+	f.objects[key] = stored{body: o.body, header: h}
 	fmt.Fprintf(w, "<CopyObjectResult><ETag>%s</ETag></CopyObjectResult>", o.etag())
 }
 
@@ -216,7 +224,7 @@ func (f *fake) get(w http.ResponseWriter, r *http.Request, key string) {
 		}
 	}
 	w.Header().Set("ETag", o.etag())
-	w.Header().Set("Content-Length", fmt.Sprint(len(o.body)))
+	w.Header().Set("Content-Length", fmt.Sprint(max(o.size, int64(len(o.body)))))
 	if r.Method == "GET" {
 		w.Write(o.body)
 	}

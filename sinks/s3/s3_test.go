@@ -66,7 +66,7 @@ func TestEachItemIsAnObject(t *testing.T) {
 	clean(t, b, store)
 }
 
-func ptr(s string) *string { return &s }
+func ptr[T any](v T) *T { return &v }
 
 func TestTheItemsOfALaneAreRolledAndKeysAreTheSameAgain(t *testing.T) {
 	b := objectstest.New(t)

@@ -41,12 +41,16 @@ func (t *target) Create(ctx context.Context, d roll.Draft) (roll.Object, error) 
 	if !o.single {
 		return o, nil
 	}
+	o.item = d.First
 	from := originalOf(d.First)
-	if from != nil && t.Preserve {
+	if from == nil {
+		return o, nil
+	}
+	if t.Preserve {
 		o.of = from
 	}
-	if from != nil && t.client.SameStore(from.client) {
-		return &copied{o, from}, nil
+	if c, source := from.body.Stored(); t.client.SameStore(c) {
+		return &copied{o, c, source}, nil
 	}
 	return o, nil
 }

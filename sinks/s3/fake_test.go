@@ -59,6 +59,9 @@ func (f *fake) config(key string) *s3.Config {
 	c := &s3.Config{Key: key, Part: 5 << 20, Overwrite: "own", Preserve: true, Config: objects.Config{
 		Bucket: "b", Endpoint: f.URL, Region: "us-east-1", Config: awscreds.Config{AccessKey: "a", SecretKey: "s"}, Retry: unit.Duration(5 * time.Second)}}
 	c.Roll.Bytes = 64 << 20
+	if !f.ignores { // else it is to be found out
+		c.Quirks.ConditionalWrites = "yes"
+	}
 	return c
 }
 

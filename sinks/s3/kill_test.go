@@ -55,7 +55,7 @@ var keys = []string{"{lane}-{sequence}", "{key}"}
 // into is a sink for that work.
 func into(b *objectstest.Bucket, endpoint, key string, retry time.Duration) *pipeline.Pipeline {
 	c := options(b, endpoint, key)
-	c.Retry = unit.Duration(retry)
+	c.Retry, c.Quirks.ConditionalWrites = unit.Duration(retry), "probe"
 	c.Roll.Bytes = 5 << 20
 	c.Manifest = "m/{pass}/_manifest.ndjson"
 	sink, err := c.Build(kind.Env{})

@@ -121,8 +121,8 @@ func (o *object) send() error {
 		return err
 	}
 	n := len(o.etags) + 1
-	if n > objects.MaxParts {
-		return fmt.Errorf("put %s: it has more than %d parts of %d bytes: raise part", o.client.Name(o.new.Key), objects.MaxParts, cap(o.part))
+	if _, _, most := o.PartBounds(); n > most {
+		return fmt.Errorf("put %s: it has more than %d parts of %d bytes: raise part", o.client.Name(o.new.Key), most, cap(o.part))
 	}
 	if o.upload == "" {
 		if err := o.begin(); err != nil {

@@ -382,8 +382,12 @@ func TestAMissingBucketIsSaidWhenTheSinkOpens(t *testing.T) {
 	}
 	c.Bucket = b.Name
 	sink, _ = c.Build(kind.Env{})
-	if got, err := sink.(*s3.Sink).Check(t.Context()); err != nil || len(got) != 1 || !strings.Contains(got[0], b.Name) {
+	got, err := sink.(*s3.Sink).Check(t.Context())
+	if err != nil || !strings.Contains(got[0], b.Name) || !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "conditional writes: honoured, as a probe") }) {
 		t.Errorf("check: got %q, %v", got, err)
+	}
+	if keys := b.Keys(); len(keys) != 0 {
+		t.Errorf("check left %q behind", keys)
 	}
 }
 

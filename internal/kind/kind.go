@@ -13,7 +13,7 @@
 //	min:"1" max:"9"      bounds of an integer
 //	file:"true"          it may also be given as name_file, the path of a file that holds it
 //
-// Field types: string, bool, int, int64, []string, unit.Bytes, unit.Duration,
+// Field types: string, bool, int, int64, []string, unit.Bytes, unit.Duration, unit.Share,
 // unit.Secret, *T of these (nil: not given), structs, and []struct. A
 // unit.Secret named x may also be given as x_file, the path of a file that holds it.
 package kind

@@ -30,6 +30,13 @@ func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in
 		if !ok {
 			return nil
 		}
+		if it.Delete {
+			last = ""
+			if err := w.remove(ctx, lane, it); err != nil {
+				return err
+			}
+			continue
+		}
 		if _, block := it.Body.(*pipeline.Block); block && !lane.Aside || it.Key == last {
 			return fmt.Errorf("%s: several items share this key: add {sequence} to the key of objects", it.Key)
 		}
@@ -42,28 +49,34 @@ func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in
 
 // item makes an object of one item.
 func (w *Writer) item(ctx context.Context, lane pipeline.Lane, it *pipeline.Item, buf []byte) error {
-	if it.Delete {
-		return fmt.Errorf("%s: deletes are not supported by this sink", it.Key)
-	}
-	key, err := w.name(lane, it)
+	key, err := w.KeyOf(lane, it)
 	if err != nil {
 		return err
 	}
-	owner := Owner{Pipeline: w.pass.Pipeline, Pass: w.pass.Number, Lane: lane.ID, Start: lane.Start, From: place(it.From), Source: it.Key, Version: it.Version}
-	made, err := w.object(ctx, key, owner, it, buf)
+	o, err := w.object(ctx, key, w.ownerOf(lane, it), it, buf)
 	if errors.Is(err, pipeline.ErrGone) {
-		made, err = 0, it.GiveUp(ctx, err)
+		err = it.GiveUp(ctx, err)
 	}
 	if err != nil {
 		return err
 	}
-	u := pipeline.Unit{Counts: pipeline.Counts{ObjectsWritten: made}}
+	var u pipeline.Unit
+	var notes []pipeline.Row
+	if o != nil {
+		u.Counts.ObjectsWritten = 1
+		notes = w.made(key, it, o)
+	}
 	u.Add(it)
-	return u.Done("")
+	return u.Done("", notes...)
 }
 
-// name is the key of an item's own object.
-func (w *Writer) name(lane pipeline.Lane, it *pipeline.Item) (string, error) {
+// ownerOf is the owner of an item's own object.
+func (w *Writer) ownerOf(lane pipeline.Lane, it *pipeline.Item) Owner {
+	return Owner{Pipeline: w.pass.Pipeline, Pass: w.pass.Number, Lane: lane.ID, Start: lane.Start, From: place(it.From), Source: it.Key, Version: it.Version}
+}
+
+// KeyOf is the key of an item's own object.
+func (w *Writer) KeyOf(lane pipeline.Lane, it *pipeline.Item) (string, error) {
 	if lane.Aside {
 		return w.key.Aside(it.Key)
 	}
@@ -71,20 +84,20 @@ func (w *Writer) name(lane pipeline.Lane, it *pipeline.Item) (string, error) {
 }
 
 // object streams an item into an object of its own.
-func (w *Writer) object(ctx context.Context, key string, owner Owner, it *pipeline.Item, buf []byte) (made int64, err error) {
+func (w *Writer) object(ctx context.Context, key string, owner Owner, it *pipeline.Item, buf []byte) (Object, error) {
 	o, err := w.target.Create(ctx, key, owner, it.Meta)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	it.Size, err = Copy(ctx, o, it, buf)
 	if err == nil {
 		err = o.Commit(ctx)
 	}
 	if err != nil {
-		return 0, errors.Join(err, abort(ctx, o))
+		return nil, errors.Join(err, abort(ctx, o))
 	}
 	crash.Point(crash.AfterComplete)
-	return 1, nil
+	return o, nil
 }
 
 // Copy writes the body of an item to dst, through buf, and compares its length

@@ -3,6 +3,7 @@ package roll_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type bucket struct {
 	Objects   map[string]made
 	Open_     int // objects under way
 	mu        sync.Mutex
+	notes     roll.Notes // nil: none
 }
 
 type made struct {
@@ -44,6 +46,9 @@ func (b *bucket) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, err
 		b.Overwrite = roll.Own
 	}
 	w, err := roll.New(p, key, b.Roll, b)
+	if err == nil && b.notes != nil {
+		w.Note(b.notes)
+	}
 	return bucketWriter{w}, err
 }
 
@@ -76,6 +81,21 @@ func (b *bucket) Sweep(_ context.Context, prefix string, owner roll.Owner, stale
 			}
 		}
 	})
+}
+
+func (b *bucket) Remove(_ context.Context, key string, owner roll.Owner) (stays bool, err error) {
+	werr := b.World.Do(func() {
+		old, ok := b.Objects[key]
+		if !ok {
+			return
+		}
+		var may bool
+		if may, err = roll.Removable(b.Overwrite, key, owner, &old.Owner); may {
+			delete(b.Objects, key)
+		}
+		stays = !may
+	})
+	return stays, errors.Join(err, werr)
 }
 
 type object struct {
@@ -152,3 +172,6 @@ func (s *script) Read(ctx context.Context, _ pipeline.Lane, from pipeline.Positi
 	}
 	return nil
 }
+
+// Stamp implements [roll.Stamped]: the tag is the content.
+func (o *object) Stamp() roll.Stamp { return roll.Stamp{Tag: o.String(), Size: int64(o.Len())} }

@@ -135,23 +135,6 @@ func (w *writer) allow(key string, owner roll.Owner) error {
 	return roll.Allow(w.Overwrite, key, owner, theirs)
 }
 
-// Sweep implements [roll.Target].
-func (w *writer) Sweep(ctx context.Context, prefix string, owner roll.Owner, stale func(key string) bool) error {
-	return w.rows.each(prefix, func(key string, theirs roll.Owner) (remove bool, err error) {
-		if !owner.Stale(theirs) || !stale(key) {
-			return false, ctx.Err()
-		}
-		err = w.folder.Remove(key)
-		if err == nil {
-			err = w.folder.Sync(path.Dir(key))
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return err == nil, err
-	})
-}
-
 // object is a file on its way.
 type object struct {
 	w     *writer

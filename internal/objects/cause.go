@@ -30,7 +30,7 @@ var causes = map[string]string{
 	"TooManyRequestsException": causeThrottled, "BandwidthLimitExceeded": causeThrottled,
 	"InternalError": "500", "ServiceUnavailable": "503",
 	"OperationAborted": causeConflict, "ConditionalRequestConflict": causeConflict,
-	"RequestTimeTooSkewed": causeClock, "ExpiredToken": causeCredentials, "TokenRefreshRequired": causeCredentials,
+	codeSkewed: causeClock, "ExpiredToken": causeCredentials, "TokenRefreshRequired": causeCredentials,
 }
 
 // cause says why a request that failed so may be tried again: a word or two
@@ -66,7 +66,7 @@ func (e *Error) cause() string {
 	case 429, 499, 500, 502, 503, 504, 520:
 		return strconv.Itoa(e.Status)
 	}
-	if e.Status < 300 { // it did what we asked, or not; its reply was cut
+	if e.Status < 300 && e.Code == "" { // it did what we asked, or not; its reply was cut
 		return causeReply
 	}
 	return ""

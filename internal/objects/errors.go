@@ -1,19 +1,17 @@
 package objects
 
 import (
+	"cmp"
+	"crypto/tls"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
-
-	"sluice/internal/awscreds"
 )
 
 // What an [Error] may be, for errors.Is.
@@ -49,7 +47,7 @@ func (e *Error) Is(target error) bool {
 	case ErrNotFound:
 		return e.Status == http.StatusNotFound && e.Code != "NoSuchBucket" && e.Code != "NoSuchUpload"
 	case ErrPrecondition:
-		return e.Status == http.StatusPreconditionFailed
+		return e.Status == http.StatusPreconditionFailed || e.Code == "PreconditionFailed"
 	case ErrNoUpload:
 		return e.Code == "NoSuchUpload"
 	}
@@ -89,6 +87,15 @@ func (e *Error) remedy() string {
 // sendError says that the store could not be asked, or that its answer was lost.
 type sendError struct{ err error }
 
+// unsent is why there was no answer.
+func unsent(err error) error {
+	var tls tls.RecordHeaderError
+	if errors.As(err, &tls) && string(tls.RecordHeader[:]) == "HTTP/" {
+		err = http.ErrSchemeMismatch
+	}
+	return &sendError{err}
+}
+
 func (e *sendError) Error() string {
 	var dns *net.DNSError
 	switch {
@@ -102,47 +109,83 @@ func (e *sendError) Error() string {
 
 func (e *sendError) Unwrap() error { return e.err }
 
-// plain turns an error of the SDK into one that a person can read. It has no
-// URL in it: there may be secrets in its query.
-func plain(err error) error {
-	if err == nil {
-		return nil
+// refused is the error in a reply whose status does not say success.
+func (c *Client) refused(r *request, p *place, resp *http.Response) *Error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, mostError)) // what cannot be read says nothing
+	e := answer(resp, body)
+	if e == nil { // a reply to HEAD, or the page of some proxy
+		e = newError(resp)
+		e.Code = strings.ReplaceAll(http.StatusText(e.Status), " ", "")
 	}
-	var creds *awscreds.Error
-	if errors.As(err, &creds) {
-		return creds
-	}
-	var reply *smithyhttp.ResponseError
-	if errors.As(err, &reply) && reply.HTTPStatusCode() != 0 { // 0: there was none
-		return answered(err, reply.Response.Response)
-	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		return &sendError{u.Err}
-	}
-	var op *smithy.OperationError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
+	c.learn(e, resp)
+	return e
 }
 
-// answered is the error in a reply.
-func answered(err error, reply *http.Response) error {
-	e := &Error{Status: reply.StatusCode, Region: reply.Header.Get("X-Amz-Bucket-Region")}
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		e.Code, e.Message = api.ErrorCode(), api.ErrorMessage()
-	} else {
-		e.Message = "the reply cannot be read"
+// mostError is how many bytes of a reply are looked at for an error.
+const mostError = 64 << 10
+
+// errorIn is the error in a reply whose status says success, or nil.
+func errorIn(resp *http.Response, body []byte) error {
+	if e := answer(resp, body); e != nil {
+		return e
 	}
-	if e.Code == "UnknownError" { // the SDK's word for a reply that is not of S3
-		e.Code = http.StatusText(e.Status)
+	return nil
+}
+
+// answer reads the document of an error; nil: it is none.
+func answer(resp *http.Response, body []byte) *Error {
+	var doc struct {
+		XMLName               xml.Name
+		Code, Message, Region string
 	}
-	if s, err := strconv.Atoi(reply.Header.Get("Retry-After")); err == nil && s > 0 {
+	if xml.Unmarshal(body, &doc) != nil || doc.XMLName.Local != "Error" {
+		return nil
+	}
+	e := newError(resp)
+	e.Code, e.Message, e.Region = doc.Code, doc.Message, cmp.Or(e.Region, doc.Region)
+	if e.Code == "" {
+		e.Code = "Error"
+	}
+	return e
+}
+
+// unreadable is a reply that says success, but that did not come as it was sent.
+func unreadable(resp *http.Response, err error) error {
+	e := newError(resp)
+	e.Message = fmt.Sprintf("the reply cannot be read: %v", err)
+	return e
+}
+
+// newError takes what the head of a reply says.
+func newError(resp *http.Response) *Error {
+	e := &Error{Status: resp.StatusCode, Region: resp.Header.Get("X-Amz-Bucket-Region")}
+	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
 		e.After = time.Duration(s) * time.Second
-	} else if at, err := http.ParseTime(reply.Header.Get("Retry-After")); err == nil {
+	} else if at, err := http.ParseTime(resp.Header.Get("Retry-After")); err == nil {
 		e.After = max(0, time.Until(at))
 	}
 	return e
 }
+
+// learn takes the store's time from its answer that ours is wrong. A reply to
+// HEAD does not say so; it says only the time.
+func (c *Client) learn(e *Error, resp *http.Response) {
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil || e.Status != http.StatusForbidden {
+		return
+	}
+	ahead := time.Until(date)
+	off := (ahead - time.Duration(c.skew.Load())).Abs()
+	if e.Code == codeForbidden && off > tolerance {
+		e.Code = codeSkewed
+	}
+	if e.Code == codeSkewed {
+		c.skew.Store(int64(ahead))
+	}
+}
+
+const (
+	tolerance     = 15 * time.Minute // of stores, for the time of a signature
+	codeSkewed    = "RequestTimeTooSkewed"
+	codeForbidden = "Forbidden" // a 403 without a document
+)

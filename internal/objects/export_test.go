@@ -1,8 +1,10 @@
 package objects
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"net/http"
 	"time"
 )
 
@@ -14,8 +16,24 @@ func Stall(c *Config, d time.Duration) { c.stall = d }
 func Do(ctx context.Context, retry time.Duration, reached bool, f func() error) error {
 	c := &Client{retry: retry}
 	c.reached.Store(reached)
-	return c.do(ctx, f)
+	return c.try(ctx, f)
 }
+
+// Answer is the error in a reply.
+func Answer(resp *http.Response) error {
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return unreadable(resp, err)
+	}
+	if resp.StatusCode < 300 {
+		return errorIn(resp, body)
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return new(Client).refused(&request{}, &place{}, resp)
+}
+
+// Lost is a request without an answer.
+func Lost(err error) error { return &sendError{err} }
 
 // Read reads size bytes of what open gives, tried again for retry.
 func Read(ctx context.Context, retry time.Duration, size int64, open func(off int64) (io.ReadCloser, error)) *Reader {

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sluice/pipeline"
 )
@@ -30,7 +28,7 @@ func (c *Client) Get(ctx context.Context, o Object, off int64) (*Reader, error) 
 	if off < 0 || off > o.Size {
 		return nil, fmt.Errorf("get %s: it has no byte %d, only %d", c.Name(o.Key), off, o.Size)
 	}
-	v := &version{c: c, o: o}
+	v := &version{c: c, o: o, id: o.VersionID}
 	r := &Reader{
 		name: c.Name(o.Key), off: off, size: o.Size, attempts: attempts{c: c},
 		open: func(off int64) (io.ReadCloser, error) { return v.open(ctx, off) },
@@ -56,51 +54,47 @@ type version struct {
 
 // open asks for the bytes from off on.
 func (v *version) open(ctx context.Context, off int64) (io.ReadCloser, error) {
-	in := &s3.GetObjectInput{Bucket: &v.c.bucket, Key: &v.o.Key}
+	h := http.Header{"X-Amz-Checksum-Mode": {"ENABLED"}}
+	r := &request{op: "GetObject", key: v.o.Key, header: h}
 	switch {
 	case v.id != "":
-		in.VersionId = &v.id
+		r.query = query("versionId", v.id)
 	case v.o.ETag != "":
-		in.IfMatch = aws.String(`"` + v.o.ETag + `"`)
+		h.Set("If-Match", `"`+v.o.ETag+`"`)
 	}
 	if off > 0 {
-		in.Range = aws.String(fmt.Sprintf("bytes=%d-", off))
+		h.Set("Range", fmt.Sprintf("bytes=%d-", off))
 	}
-	var out *s3.GetObjectOutput
-	err := v.c.do(ctx, func() (err error) {
-		out, err = v.c.api.GetObject(ctx, in)
-		return err
-	})
+	resp, err := v.c.open(ctx, r)
 	if err == nil {
-		if err = v.check(out, off); err != nil {
-			out.Body.Close()
+		if err = v.check(resp, off); err != nil {
+			resp.Body.Close()
 		}
 	}
 	if err != nil {
 		return nil, v.explain(err)
 	}
-	return out.Body, nil
+	return resp.Body, nil
 }
 
 // check compares a reply with what was asked for: there are stores that ignore
 // If-Match, or Range.
-func (v *version) check(out *s3.GetObjectOutput, off int64) error {
-	etag := unquote(out.ETag)
+func (v *version) check(resp *http.Response, off int64) error {
+	etag := unquote(resp.Header.Get("ETag"))
 	if v.o.ETag == "" {
 		v.o.ETag = etag
 	}
 	if etag != v.o.ETag {
 		return errReplaced
 	}
-	if out.ContentLength != nil && *out.ContentLength >= 0 && *out.ContentLength != v.o.Size-off {
-		return fmt.Errorf("%d bytes from byte %d on, listed with %d: %w", *out.ContentLength, off, v.o.Size, io.ErrUnexpectedEOF)
+	if resp.ContentLength >= 0 && resp.ContentLength != v.o.Size-off {
+		return fmt.Errorf("%d bytes from byte %d on, listed with %d: %w", resp.ContentLength, off, v.o.Size, io.ErrUnexpectedEOF)
 	}
-	if from := fmt.Sprintf("bytes %d-", off); off > 0 && !strings.HasPrefix(aws.ToString(out.ContentRange), from) {
-		return fmt.Errorf("asked for what begins at byte %d, got %q", off, aws.ToString(out.ContentRange))
+	got := resp.Header.Get("Content-Range")
+	if from := fmt.Sprintf("bytes %d-", off); off > 0 && !strings.HasPrefix(got, from) {
+		return fmt.Errorf("asked for what begins at byte %d, got %q", off, got)
 	}
-	if id := aws.ToString(out.VersionId); id != "null" {
-		v.id = id
-	}
+	v.id = versionID(resp.Header.Get(versionHeader))
 	return nil
 }
 

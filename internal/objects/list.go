@@ -1,111 +1,269 @@
 package objects
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // Object is what a listing says of an object.
 type Object struct {
-	Key      string
-	ETag     string    // without quotes: names the bytes; says nothing else
-	Size     int64     // in bytes
-	Modified time.Time // whole seconds: a reply to HEAD says no more
-	Class    string    // of storage; "" is the usual one
+	Key       string
+	ETag      string    // without quotes: names the bytes; says nothing else
+	VersionID string    // "": not known, or the bucket keeps no versions
+	Size      int64     // in bytes
+	Modified  time.Time // whole seconds: a reply to HEAD says no more
+	Class     string    // of storage; "" is the usual one
 }
 
+// The bounds of pages.
+const (
+	mostKeys  = 1000    // what stores give at most
+	goodPage  = 1 << 20 // bytes: after a longer page, the next is asked for with fewer keys
+	worstPage = 8 << 20 // bytes: a thousand of the longest keys, each byte of them encoded, take less
+)
+
 // List calls f for the objects whose keys begin with prefix and come after a
-// key, in order of keys (bytes), until f fails. It holds one page of 1,000
-// objects at a time. A listing that is out of order is an error: who goes on
-// after a key would miss what comes late.
+// key, in order of keys (bytes), until f fails. It holds one page of at most
+// 1,000 objects at a time. A listing that is out of order is an error: who goes
+// on after a key would miss what comes late.
 func (c *Client) List(ctx context.Context, prefix, after string, f func(Object) error) error {
-	in := &s3.ListObjectsV2Input{
-		Bucket: &c.bucket, Prefix: given(prefix), StartAfter: given(after),
-		EncodingType: types.EncodingTypeUrl, // else a control byte in one key makes the page unreadable
-	}
+	return c.ListUntil(ctx, prefix, after, "", f)
+}
+
+// ListUntil is [Client.List] of the keys up to the key until, which is among
+// them; "" is no end.
+func (c *Client) ListUntil(ctx context.Context, prefix, after, until string, f func(Object) error) error {
+	l := &lister{c: c, prefix: prefix, after: after, most: mostKeys}
 	for {
-		page, err := c.page(ctx, in)
-		if err != nil {
-			return fmt.Errorf("list %s: %w", c.Name(prefix), err)
+		if err := l.load(ctx); err != nil {
+			return err
 		}
-		for _, o := range page.Contents {
-			object, err := entry(page, o)
-			if err == nil && object.Key <= after {
-				err = fmt.Errorf("the store lists %q after %q: its keys are not in order", object.Key, after)
-			}
+		for i := range l.page.entries {
+			o, err := l.object(&l.page.entries[i])
 			if err != nil {
-				return fmt.Errorf("list %s: %w", c.Name(prefix), err)
+				return l.named(err)
 			}
-			after = object.Key
-			if err := f(object); err != nil {
+			if until != "" && o.Key > until {
+				return nil
+			}
+			if err := f(o); err != nil {
 				return err
 			}
 		}
-		if !aws.ToBool(page.IsTruncated) {
+		if !l.page.truncated {
 			return nil
 		}
-		if in.ContinuationToken = page.NextContinuationToken; aws.ToString(in.ContinuationToken) == "" {
-			return fmt.Errorf("list %s: the store says that there is more after %q, but not how to ask for it", c.Name(prefix), after)
-		}
-		in.StartAfter = nil
 	}
 }
 
-func (c *Client) page(ctx context.Context, in *s3.ListObjectsV2Input) (page *s3.ListObjectsV2Output, err error) {
-	err = c.do(ctx, func() (err error) {
-		page, err = c.api.ListObjectsV2(ctx, in)
-		return err
-	})
-	return page, err
+// Page gives the objects of one page of at most max keys after a key, and says
+// whether there are more.
+func (c *Client) Page(ctx context.Context, prefix, after string, max int) (objects []Object, more bool, err error) {
+	l := &lister{c: c, prefix: prefix, after: after, most: min(max, mostKeys)}
+	if err := l.load(ctx); err != nil {
+		return nil, false, err
+	}
+	for i := range l.page.entries {
+		o, err := l.object(&l.page.entries[i])
+		if err != nil {
+			return nil, false, l.named(err)
+		}
+		objects = append(objects, o)
+	}
+	return objects, l.page.truncated, nil
+}
+
+// Prefixes gives what keys begin with up to the next delimiter behind prefix,
+// in order, as far as one page of a listing after a key shows it. If there is
+// more but no prefix, a thousand keys lie here without the delimiter in them.
+func (c *Client) Prefixes(ctx context.Context, prefix, delimiter, after string) (prefixes []string, more bool, err error) {
+	l := &lister{c: c, prefix: prefix, after: after, delimiter: delimiter, most: mostKeys}
+	if err := l.load(ctx); err != nil {
+		return nil, false, err
+	}
+	for _, raw := range l.page.prefixes {
+		p, err := l.page.decode(raw)
+		if err != nil {
+			return nil, false, l.named(err)
+		}
+		if p > after { // stores name the one again in which after is
+			prefixes = append(prefixes, p)
+		}
+	}
+	return prefixes, l.page.truncated, nil
 }
 
 // Count counts the objects on the first page of a listing, and says whether
 // there are more.
 func (c *Client) Count(ctx context.Context, prefix string) (n int, more bool, err error) {
-	page, err := c.page(ctx, &s3.ListObjectsV2Input{Bucket: &c.bucket, Prefix: given(prefix), EncodingType: types.EncodingTypeUrl})
-	if err != nil {
-		return 0, false, fmt.Errorf("list %s: %w", c.Name(prefix), err)
-	}
-	return len(page.Contents), aws.ToBool(page.IsTruncated), nil
+	l := &lister{c: c, prefix: prefix, most: mostKeys}
+	err = l.load(ctx)
+	return len(l.page.entries), l.page.truncated, err
 }
 
-// entry reads one entry of a page. A store that does not know the encoding
-// does not say that it has used it.
-func entry(page *s3.ListObjectsV2Output, o types.Object) (Object, error) {
-	key := aws.ToString(o.Key)
-	if page.EncodingType == types.EncodingTypeUrl {
-		decoded, err := url.QueryUnescape(key)
-		if err != nil {
-			return Object{}, fmt.Errorf("key %q: %w", key, err)
-		}
-		key = decoded
+// lister goes through the pages of a listing.
+type lister struct {
+	c                 *Client
+	prefix, delimiter string
+	after             string // the key that came last
+	begun             bool   // it has a page
+	most              int    // keys of the next page
+	body              []byte // of the page
+	page              page
+}
+
+// load asks for the next page.
+func (l *lister) load(ctx context.Context) error {
+	r := &request{op: "ListObjectsV2", query: l.query()}
+	last := l.page.token
+	err := l.c.do(ctx, r, l.read)
+	if err == nil {
+		err = l.goesOn(last)
 	}
-	if key == "" || o.Size == nil {
+	l.begun = true
+	return l.named(err)
+}
+
+// goesOn checks that a page after which there is more says how to get it.
+func (l *lister) goesOn(last string) error {
+	switch {
+	case !l.page.truncated || l.c.profile.listVersion == 1 && len(l.page.entries) > 0:
+	case l.page.token == "" && l.page.marker == "":
+		return fmt.Errorf("the store says that there is more after %q, but not how to ask for it", l.after)
+	case l.begun && l.page.token == last && len(l.page.entries) == 0:
+		return fmt.Errorf("the store says again and again that there is more after %q, and gives nothing", l.after)
+	}
+	return nil
+}
+
+func (l *lister) query() string {
+	encoding, keys := "", ""
+	if l.c.profile.encodeKeys { // else a control byte in one key makes the page unreadable
+		encoding = "url"
+	}
+	if l.most < mostKeys {
+		keys = strconv.Itoa(l.most)
+	}
+	start, token := l.after, ""
+	if l.c.profile.listVersion == 1 {
+		if l.begun && l.page.marker != "" {
+			start = l.page.marker
+		}
+		return query("prefix", l.prefix, "delimiter", l.delimiter, "encoding-type", encoding, "marker", start, "max-keys", keys)
+	}
+	if l.begun {
+		start, token = "", l.page.token
+	}
+	return query("list-type", "2", "continuation-token", token, "delimiter", l.delimiter, "encoding-type", encoding,
+		"max-keys", keys, "prefix", l.prefix, "start-after", start)
+}
+
+// read reads a page. One that does not end is asked for again.
+func (l *lister) read(resp *http.Response) (err error) {
+	if l.body, err = readInto(l.body, resp.Body, worstPage); err != nil {
+		return unreadable(resp, err)
+	}
+	if err := l.page.scan(l.body); err != nil {
+		return cmp.Or(errorIn(resp, l.body), unreadable(resp, err))
+	}
+	if n := len(l.page.entries) + len(l.page.prefixes); n > 0 { // as many as would make a good page of such keys
+		l.most = max(1, min(mostKeys, l.most, n*goodPage/len(l.body)))
+	}
+	return nil
+}
+
+// readInto reads all of r into a buffer, which it makes larger if need be.
+func readInto(buf []byte, r io.Reader, most int) ([]byte, error) {
+	b := bytes.NewBuffer(buf[:0])
+	n, err := b.ReadFrom(io.LimitReader(r, int64(most)+1))
+	if err == nil && n > int64(most) {
+		err = fmt.Errorf("more than %d bytes", most)
+	}
+	return b.Bytes(), err
+}
+
+// object reads an entry of the page, which must come after the last one.
+func (l *lister) object(e *entry) (Object, error) {
+	o, err := l.page.object(e)
+	if err != nil {
+		return o, err
+	}
+	if !strings.HasPrefix(o.Key, l.prefix) {
+		return o, fmt.Errorf("the store lists %q, which was not asked for", o.Key)
+	}
+	if o.Key <= l.after {
+		return o, fmt.Errorf("the store lists %q after %q: its keys are not in order", o.Key, l.after)
+	}
+	l.after = o.Key
+	return o, nil
+}
+
+func (l *lister) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("list %s: %w", l.c.Name(l.prefix), err)
+}
+
+// decode gives a key of the page. A store that does not know the encoding does
+// not say that it has used it.
+func (p *page) decode(key []byte) (string, error) {
+	if !p.encoded || bytes.IndexByte(key, '%') < 0 && bytes.IndexByte(key, '+') < 0 {
+		return string(key), nil
+	}
+	s, err := url.QueryUnescape(string(key))
+	if err != nil {
+		return "", fmt.Errorf("key %q: %w", key, err)
+	}
+	return s, nil
+}
+
+// object reads an entry.
+func (p *page) object(e *entry) (Object, error) {
+	key, err := p.decode(e.key)
+	if err != nil {
+		return Object{}, err
+	}
+	size, serr := strconv.ParseInt(string(bytes.TrimSpace(e.size)), 10, 64)
+	if key == "" || (serr != nil || size < 0) && !e.deleted {
 		return Object{}, fmt.Errorf("entry %q has no key or no size", key)
 	}
+	at, err := modified(e.modified)
+	if err != nil {
+		return Object{}, fmt.Errorf("entry %q: %w", key, err)
+	}
 	return Object{
-		Key: key, ETag: unquote(o.ETag), Size: *o.Size, Modified: aws.ToTime(o.LastModified).Truncate(time.Second), Class: class(string(o.StorageClass)),
+		Key: key, ETag: string(bytes.Trim(e.etag, `"`)), VersionID: string(e.version),
+		Size: size, Modified: at, Class: class(string(e.class)),
 	}, nil
+}
+
+// modified reads the time of an entry, as 2026-01-02T03:04:05.678Z.
+func modified(b []byte) (time.Time, error) {
+	if len(b) == 0 {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, string(b))
+	return t.Truncate(time.Second), err
 }
 
 // Reach asks the bucket for a sign of life, and says what is wrong if there is
 // none.
 func (c *Client) Reach(ctx context.Context) error {
-	err := c.do(ctx, func() error {
-		_, err := c.api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &c.bucket})
-		return err
-	})
+	err := c.do(ctx, &request{op: "HeadBucket", method: http.MethodHead}, nil)
 	var answer *Error
 	if errors.As(err, &answer) { // a reply to HEAD has no reason in it: ask for one
-		_, err = c.page(ctx, &s3.ListObjectsV2Input{Bucket: &c.bucket, MaxKeys: aws.Int32(1)})
+		l := &lister{c: c, most: 1}
+		err = c.do(ctx, &request{op: "ListObjectsV2", query: l.query()}, l.read)
 	}
 	if err != nil {
 		return fmt.Errorf("bucket %s: %w", c.bucket, err)
@@ -113,19 +271,20 @@ func (c *Client) Reach(ctx context.Context) error {
 	return nil
 }
 
-// given is nil for an option that is not given.
-func given(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
+func unquote(etag string) string { return strings.Trim(etag, `"`) }
 
-func unquote(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }
-
+// class is the name of a storage class; "" is the usual one.
 func class(c string) string {
-	if c == string(types.ObjectStorageClassStandard) {
+	if c == "STANDARD" {
 		return ""
 	}
 	return c
+}
+
+// versionID is the id of a version; "": the bucket keeps none.
+func versionID(id string) string {
+	if id == "null" {
+		return ""
+	}
+	return id
 }

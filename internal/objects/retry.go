@@ -20,15 +20,11 @@ type attempts struct {
 	pause   backoff.ExponentialBackOff
 }
 
-// do calls f until it succeeds. f must be safe to be called again: a reply
-// that was lost may belong to a request that was carried out.
-func (c *Client) do(ctx context.Context, f func() error) error {
+// try calls f until it succeeds, cannot succeed, or has failed for too long.
+func (c *Client) try(ctx context.Context, f func() error) error {
 	a := attempts{c: c}
 	for {
-		err := plain(f())
-		if _, answered := err.(*Error); err == nil || answered {
-			c.reached.Store(true)
-		}
+		err := f()
 		if err == nil {
 			return nil
 		}
@@ -73,8 +69,8 @@ func (a *attempts) limit() time.Duration {
 	return a.c.retry
 }
 
-// renew makes new what a request needs to be accepted, once: the SDK has taken
-// the clock from the reply; credentials that have expired are fetched again.
+// renew makes new what a request needs to be accepted, once: the time was taken
+// from the reply; credentials that have expired are fetched again.
 func (a *attempts) renew(why string) bool {
 	if why != causeClock && why != causeCredentials {
 		return true

@@ -8,39 +8,33 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
-
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"sluice/internal/objects"
 )
 
-// answer is an answer of a store as the SDK gives it.
+// answer is an answer of a store; without a code, its reply was cut.
 func answer(status int, code string, header ...string) error {
-	h := http.Header{}
+	resp := &http.Response{StatusCode: status, Header: http.Header{}}
 	for i := 0; i < len(header); i += 2 {
-		h.Set(header[i], header[i+1])
+		resp.Header.Set(header[i], header[i+1])
 	}
-	var err error = &smithy.GenericAPIError{Code: code, Message: "message of " + code}
+	var body io.Reader = strings.NewReader("<Error><Code>" + code + "</Code><Message>message of " + code + "</Message></Error>")
 	if code == "" {
-		err = &smithy.DeserializationError{Err: io.ErrUnexpectedEOF}
+		body = iotest.ErrReader(io.ErrUnexpectedEOF)
 	}
-	return &smithy.OperationError{ServiceID: "S3", OperationName: "PutObject",
-		Err: &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status, Header: h}}, Err: err}}
+	resp.Body = io.NopCloser(body)
+	return objects.Answer(resp)
 }
 
-// lost is a request without an answer, as the SDK gives it.
-func lost(err error) error {
-	return &smithy.OperationError{ServiceID: "S3", OperationName: "PutObject",
-		Err: &smithyhttp.RequestSendError{Err: &url.Error{Op: "Put", URL: "https://h/b/k?X-Amz-Signature=secret", Err: err}}}
-}
+// lost is a request without an answer.
+func lost(err error) error { return objects.Lost(err) }
 
 func TestWhatMayPassIsTriedAgainAndWhatMayNotIsNot(t *testing.T) {
 	missing := &net.DNSError{Err: "no such host", Name: "h", IsNotFound: true}

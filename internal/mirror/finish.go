@@ -182,19 +182,23 @@ func (s *survey) judge(ctx context.Context) error {
 		return err
 	}
 	for _, e := range s.extra {
-		r := pipeline.Row{Bucket: doomedBucket, Key: e.Key, Value: encode(e.Stamp)}
-		if s.doomed++; !e.ours {
-			s.doomed--
-			s.foreign++
-			s.stranger = e.Key
-			r = row{State: foreign, Stamp: e.Stamp}.at(e.Key)
-		}
-		if err := s.put(r); err != nil {
+		if err := s.put(s.sentence(e)); err != nil {
 			return err
 		}
 	}
 	s.extra = s.extra[:0]
 	return nil
+}
+
+// sentence counts an extra object, and gives the row that says what it is.
+func (s *survey) sentence(e extra) pipeline.Row {
+	if e.ours {
+		s.doomed++
+		return pipeline.Row{Bucket: doomedBucket, Key: e.Key, Value: encode(e.Stamp)}
+	}
+	s.foreign++
+	s.stranger = e.Key
+	return row{State: foreign, Stamp: e.Stamp}.at(e.Key)
 }
 
 // execute deletes what is doomed, and its rows.

@@ -8,18 +8,21 @@ import (
 )
 
 // remove removes the object of an item that no longer exists at the source. It
-// comes after all that the lane wrote under the key before, and is over when
-// the lane takes the next item: who has several objects of a lane under way at
-// a time lets it wait for the one of this key.
-func (w *Writer) remove(ctx context.Context, lane pipeline.Lane, it *pipeline.Item) error {
-	if f := w.key.Passing(); f != "" && !lane.Aside {
+// waits for what is under way under the key, and is over when the lane takes
+// its next item.
+func (s *singles) remove(ctx context.Context, it *pipeline.Item) error {
+	if f := s.Key.Passing(); f != "" && !s.Aside {
 		return fmt.Errorf("%s: it was deleted at the source, and {%s} does not say what its object is called: leave it out of the key", it.Key, f)
 	}
-	key, err := w.KeyOf(lane, it)
+	s.last = nil
+	key, err := s.KeyOf(s.Lane, it)
 	if err != nil {
 		return err
 	}
-	stays, err := w.target.Remove(ctx, key, w.ownerOf(lane, it))
+	if err := s.landed(ctx, key); err != nil {
+		return err
+	}
+	stays, err := s.target.Remove(ctx, key, s.ownerOf(s.Lane, it))
 	if err != nil {
 		return err
 	}
@@ -27,8 +30,8 @@ func (w *Writer) remove(ctx context.Context, lane pipeline.Lane, it *pipeline.It
 		pipeline.Logger(ctx).Warn("deleted at the source, but what has its key was not made by this pipeline: it stays", "key", key)
 	}
 	var notes []pipeline.Row
-	if w.notes != nil {
-		notes = w.notes.Removed(key)
+	if s.notes != nil {
+		notes = s.notes.Removed(key)
 	}
 	var u pipeline.Unit
 	u.Add(it)

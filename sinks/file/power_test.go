@@ -210,8 +210,8 @@ func endures(t *testing.T, fail func(*powerless)) {
 		source pipelinetest.Source
 		config file.Config
 	}{
-		"rolled":     {source, file.Config{Key: "x/{pass}/{lane}/{sequence}.json", Roll: roll.Options{Bytes: 50}}},
-		"items":      {streams, file.Config{Key: "y/{lane}/{key}"}},
+		"rolled":     {source, file.Config{Key: "x/{pass}/{lane}/{sequence}.json", Manifest: "x/_manifest.ndjson", Roll: roll.Options{Bytes: 50}}},
+		"items":      {streams, file.Config{Key: "y/{lane}/{key}", Manifest: "m/{pass}/_manifest.ndjson"}},
 		"start over": {lost, file.Config{Key: "{lane}-{sequence}", Roll: roll.Options{Bytes: 20}}},
 	} {
 		c.config.Overwrite = roll.Own

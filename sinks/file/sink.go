@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	"sluice/internal/crash"
-	"sluice/internal/keys"
 	"sluice/internal/roll"
 	"sluice/pipeline"
 )
@@ -24,7 +23,7 @@ const work = ".sluice"
 // sink writes files.
 type sink struct {
 	Config
-	key  *keys.Template
+	spec roll.Spec
 	open func() (folder, error)
 }
 
@@ -46,10 +45,10 @@ func (s *sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error
 
 // begin readies the directory and the rows for a pass.
 func (w *writer) begin(p *pipeline.Pass) (err error) {
-	if w.Writer, err = roll.New(p, w.key, w.Roll, w); err != nil {
+	if w.Writer, err = roll.New(p, w.spec, w); err != nil {
 		return err
 	}
-	if w.key.Rolled() {
+	if w.spec.Key.Rolled() {
 		if err := w.rows.forget(p.Number); err != nil {
 			return err
 		}
@@ -89,9 +88,6 @@ type writer struct {
 	synced map[string]bool // directories that are durable with all above them; some of them
 }
 
-// Finish implements [pipeline.Writer].
-func (*writer) Finish(context.Context) error { return nil }
-
 // Close implements [pipeline.Writer].
 func (w *writer) Close() error {
 	w.folder.Remove(work) // not if another process has a file in it
@@ -99,7 +95,8 @@ func (w *writer) Close() error {
 }
 
 // Create implements [roll.Target].
-func (w *writer) Create(_ context.Context, key string, owner roll.Owner, _ *pipeline.Meta) (roll.Object, error) {
+func (w *writer) Create(_ context.Context, d roll.Draft) (roll.Object, error) {
+	key, owner := d.Key, d.Owner
 	if first, _, _ := strings.Cut(key, "/"); first == work {
 		return nil, fmt.Errorf("%s: files are written in %s before they get their names: add text before the key", key, work)
 	}

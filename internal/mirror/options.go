@@ -21,8 +21,14 @@ func (o *Options) Mirrors() bool { return o.Mirror }
 // AllowDeletes implements [kind.Mirror].
 func (o *Options) AllowDeletes(most unit.Share) { o.MaxDelete = most }
 
+// With is other options of the sink.
+type With struct {
+	Overwrite string
+	Manifest  bool // there is to be one
+}
+
 // Problems checks the options against those of the sink.
-func (o *Options) Problems(env kind.Env, t *keys.Template, overwrite string) (problems []kind.Problem) {
+func (o *Options) Problems(env kind.Env, t *keys.Template, with With) (problems []kind.Problem) {
 	add := func(option, format string, args ...any) {
 		problems = append(problems, kind.Problem{Option: option, Message: fmt.Sprintf(format, args...)})
 	}
@@ -40,8 +46,11 @@ func (o *Options) Problems(env kind.Env, t *keys.Template, overwrite string) (pr
 	if env.New {
 		add("mirror", "what a pass does not have is deleted, and one with mode: new has only what is new: leave mode out")
 	}
-	if overwrite == roll.Never {
+	if with.Overwrite == roll.Never {
 		add("mirror", "it replaces what has changed: overwrite is own or always")
+	}
+	if with.Manifest {
+		add("mirror", "a manifest says what a pass has made, and this one leaves alone what did not change: leave manifest out")
 	}
 	return problems
 }

@@ -32,6 +32,14 @@ func (*sink) Need() (lane, shared int64) { return roll.Need, 0 }
 
 // Open implements [pipeline.Sink]. It removes what killed runs left.
 func (s *sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error) {
+	w, err := s.writer(p)
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (s *sink) writer(p *pipeline.Pass) (*writer, error) {
 	d, err := s.open()
 	if err != nil {
 		return nil, err
@@ -140,7 +148,12 @@ type object struct {
 	temp  string
 	file  newFile
 	n     int64
+
+	modified string // when it is committed
 }
+
+// Modified implements [roll.Timed].
+func (o *object) Modified() string { return o.modified }
 
 // Write implements [io.Writer].
 func (o *object) Write(p []byte) (int, error) {
@@ -173,7 +186,11 @@ func (o *object) commit() error {
 	if err := o.w.allow(o.key, o.owner); err != nil {
 		return err
 	}
-	if err := o.w.rows.put(o.key, o.owner); err != nil {
+	var err error
+	if o.modified, err = o.file.Modified(); err != nil {
+		return err
+	}
+	if err := o.w.rows.put(o.key, made{o.owner, roll.Stamp{Tag: o.modified, Size: o.n}}); err != nil {
 		return err
 	}
 	if err := o.w.folder.Rename(o.temp, o.key); err != nil {

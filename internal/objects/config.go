@@ -122,6 +122,9 @@ func (c *Config) Client(ctx context.Context, conns int) (*Client, error) {
 // Close closes connections that are not in use.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
+// Bucket is the name of the bucket.
+func (c *Client) Bucket() string { return c.bucket }
+
 // Name is how errors call an object.
 func (c *Client) Name(key string) string { return c.bucket + "/" + key }
 

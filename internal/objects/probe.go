@@ -2,9 +2,9 @@ package objects
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -35,7 +35,8 @@ func (k *fact) get(f func() (bool, error)) (bool, error) {
 
 // Conditional says whether the store honours If-None-Match, so that New.Absent
 // means something. If its profile does not know, that is tried: an object is put
-// twice under key and a random suffix, and removed again. It asks once.
+// twice under key, which nobody else uses, and removed again. It stays if the
+// credentials do not allow that. It asks once.
 func (c *Client) Conditional(ctx context.Context, key string) (bool, error) {
 	switch c.profile.conditionalWrites {
 	case yes:
@@ -43,7 +44,7 @@ func (c *Client) Conditional(ctx context.Context, key string) (bool, error) {
 	case no:
 		return false, nil
 	}
-	return c.known.conditional.get(func() (bool, error) { return c.probe(ctx, key+"."+rand.Text()) })
+	return c.known.conditional.get(func() (bool, error) { return c.probe(ctx, key) })
 }
 
 // probe tries whether an object is put that must not be there and is.
@@ -53,7 +54,8 @@ func (c *Client) probe(ctx context.Context, key string) (honoured bool, err erro
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		if derr := c.Delete(ctx, key); derr != nil {
+		denied := new(Error)
+		if derr := c.Delete(ctx, key); derr != nil && !(errors.As(derr, &denied) && denied.Status == http.StatusForbidden) {
 			err = errors.Join(err, derr)
 		}
 	}()

@@ -222,8 +222,8 @@ func TestAFailedAbortLosesNoBuffer(t *testing.T) {
 	b := objectstest.New(t)
 	p := faultproxy.New(t, b.Store.Endpoint)
 	denied := "<Error><Code>AccessDenied</Code></Error>"
-	p.Add(&faultproxy.Rule{Method: "DELETE", Status: 403, Body: denied})
-	p.Add(&faultproxy.Rule{Method: "DELETE", Skip: 1, Status: 403, Body: denied}) // between the two, a run begins
+	p.Add(&faultproxy.Rule{Method: "DELETE", Query: "uploadId", Status: 403, Body: denied})
+	p.Add(&faultproxy.Rule{Method: "DELETE", Query: "uploadId", Skip: 1, Status: 403, Body: denied}) // between the two, a run begins
 	p.Add(&faultproxy.Rule{Query: "partNumber=2&", Times: 2, Status: 403, Body: denied})
 	mine := pipe(t, items{item("k", random(8, 11<<20))}, options(b, p.URL, "{key}"), fresh())
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"sluice/internal/objects"
 	"sluice/internal/roll"
@@ -16,41 +17,38 @@ const uploadBucket = "sink.uploads"
 
 // target makes objects. It implements [roll.Target].
 type target struct {
+	*Config
 	client      *objects.Client
 	store       pipeline.Store
-	overwrite   string
-	contentType string
 	parts       *parts
+	conditional bool        // the store makes an object only if there is none, if it is told so
+	crowded     atomic.Bool // there was an object under the last key that was looked at
+	refused     atomic.Bool // the store does not copy objects of the source
+	copies      atomic.Bool // it has copied one
 }
 
 // Create implements [roll.Target].
-func (t *target) Create(ctx context.Context, key string, owner roll.Owner, meta *pipeline.Meta) (roll.Object, error) {
-	o := &object{target: t, owner: hashed(owner), new: objects.New{Key: key, ContentType: t.contentType}}
+func (t *target) Create(ctx context.Context, d roll.Draft) (roll.Object, error) {
+	o := &object{target: t, owner: hashed(d.Owner), single: d.Owner.Source != "" && cap(t.parts.small) > 0, new: objects.New{Key: d.Key}}
+	if err := t.describe(&o.new, d.Beside); err != nil {
+		return nil, err
+	}
+	if d.First.Meta != nil {
+		o.new.ContentType = cmp.Or(o.new.ContentType, d.First.Meta.ContentType)
+	}
 	o.new.Meta = metadata(o.owner)
-	if meta != nil {
-		o.new.ContentType = cmp.Or(t.contentType, meta.ContentType)
-	}
-	if t.overwrite != roll.Always {
-		absent, err := o.may(ctx)
-		if err != nil {
-			return nil, err
-		}
-		o.new.Absent = absent
-	}
 	o.ctx, o.cancel = context.WithCancel(ctx)
+	if !o.single {
+		return o, nil
+	}
+	from := originalOf(d.First)
+	if from != nil && t.Preserve {
+		o.of = from
+	}
+	if from != nil && t.client.SameStore(from.client) {
+		return &copied{o, from}, nil
+	}
 	return o, nil
-}
-
-// may says that the object may be written, and whether there is none yet.
-func (o *object) may(ctx context.Context) (absent bool, err error) {
-	there, err := o.client.Head(ctx, o.new.Key)
-	if errors.Is(err, objects.ErrNotFound) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return false, roll.Allow(o.overwrite, o.client.Name(o.new.Key), o.owner, ownerOf(there.Meta))
 }
 
 // Sweep implements [roll.Target].
@@ -67,7 +65,7 @@ func (t *target) Sweep(ctx context.Context, prefix string, owner roll.Owner, sta
 		if err != nil {
 			return err
 		}
-		if theirs := ownerOf(there.Meta); theirs == nil || !owner.Stale(*theirs) {
+		if mine, theirs := compared(owner, there.Meta); theirs == nil || !mine.Stale(*theirs) {
 			return nil
 		}
 		return t.client.Delete(ctx, o.Key)

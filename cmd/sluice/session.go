@@ -26,7 +26,8 @@ type session struct {
 	pipelines []*config.Pipeline
 	once      bool // pipelines that repeat their passes make one
 	accept    bool
-	again     string // what to do about a pass that is not complete
+	again     string     // what to do about a pass that is not complete
+	dry       *rehearsal // nil: a real run
 	stdout    io.Writer
 
 	console *ops.Console
@@ -88,7 +89,11 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 		if f.Lanes < f.Config.Lanes {
 			s.log.Debug("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
 		}
-		w := ops.NewWatch(f.Pipeline(links))
+		p := f.Pipeline(links)
+		if s.dry != nil {
+			p.Source = silent{p.Source}
+		}
+		w := ops.NewWatch(p)
 		w.Notes = f.Config.Notes()
 		s.watches = append(s.watches, w)
 	}
@@ -97,7 +102,14 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 
 // openState opens the state of a pipeline and ties it to its stages.
 func (s *session) openState(p *config.Pipeline) (*state.Store, error) {
-	st, err := state.Open(stateFile(s.file.State, p.Name))
+	path := stateFile(s.file.State, p.Name)
+	if s.dry != nil {
+		var err error
+		if path, err = s.dry.state(path); err != nil {
+			return nil, err
+		}
+	}
+	st, err := state.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +151,7 @@ func (s *session) move(ctx context.Context) error {
 
 func (s *session) progress(ctx context.Context) {
 	switch {
-	case s.quiet:
+	case s.quiet, s.dry != nil:
 	case s.console.Terminal && !s.json():
 		ops.Bars(ctx, s.console, s.watches...)
 	default:
@@ -154,7 +166,7 @@ func (s *session) passes(ctx context.Context) error {
 		w := s.watches[i]
 		g.Go(func() error {
 			if !s.daemon(p) {
-				s.pass(ctx, w, s.quiet || s.json()) // else the summary says it
+				s.pass(ctx, w, s.dry == nil && (s.quiet || s.json())) // else the summary says it
 				return nil
 			}
 			ops.Repeat(ctx, time.Duration(p.Every), func(ctx context.Context) error {

@@ -37,6 +37,11 @@ func (w *Writer) Finish(ctx context.Context) error {
 		return fmt.Errorf("mirror: %d of %d objects below %s were changed or removed by others, the last of them %s: run again, and they are copied again",
 			s.differ, s.there, w.target.Name(w.config.Key.Literal()), w.target.Name(s.example))
 	}
+	if w.config.DryRun != nil { // also says what is too much
+		if err := w.execute(ctx); err != nil {
+			return err
+		}
+	}
 	if most := w.config.MaxDelete.Of(s.there - s.foreign); s.doomed > most {
 		return fmt.Errorf("mirror: %d of %d objects below %s are to be deleted, more than max_delete: %s allows: nothing was deleted; if the source is as it should be, run with --max-delete %d, or raise max_delete",
 			s.doomed, s.there-s.foreign, w.target.Name(w.config.Key.Literal()), w.config.MaxDelete, s.doomed)

@@ -34,10 +34,7 @@ func (o *Options) Problems(env kind.Env, t *keys.Template, with With) (problems 
 	}
 	switch f := t.Passing(); {
 	case !o.Mirror:
-		if env.DryRun != nil {
-			add("", "a dry run is for a sink that mirrors: this one has no mirror: true")
-		}
-		return problems
+		return nil
 	case f == "sequence":
 		add("mirror", "each object mirrors one item: leave {sequence} out of the key")
 	case f != "":
@@ -45,6 +42,9 @@ func (o *Options) Problems(env kind.Env, t *keys.Template, with With) (problems 
 	}
 	if env.New {
 		add("mirror", "what a pass does not have is deleted, and one with mode: new has only what is new: leave mode out")
+	}
+	if env.Transient {
+		add("mirror", "it goes by what it remembers of the last pass: say where to keep the state")
 	}
 	if with.Overwrite == roll.Never {
 		add("mirror", "it replaces what has changed: overwrite is own or always")

@@ -76,7 +76,7 @@ func (m mirrorWriter) Close() error { return m.close() }
 type target struct{ *writer }
 
 // Name implements [mirror.Target].
-func (t target) Name(key string) string { return key }
+func (t target) Name(key string) string { return strings.TrimSuffix(t.Path, "/") + "/" + key }
 
 // Finder implements [mirror.Target].
 func (t target) Finder() mirror.Finder { return t }

@@ -81,11 +81,11 @@ func (t *target) Remove(ctx context.Context, key string, owner roll.Owner) (stay
 	if err != nil {
 		return false, err
 	}
-	may, err := roll.Removable(t.overwrite, t.client.Name(key), hashed(owner), ownerOf(there.Meta))
-	if err != nil || !may {
+	mine, theirs := compared(hashed(owner), there.Meta)
+	if may, err := roll.Removable(t.Overwrite, t.client.Name(key), mine, theirs); err != nil || !may {
 		return !may, err
 	}
-	return false, t.client.Delete(ctx, key)
+	return false, t.client.DeleteIf(ctx, there.Object)
 }
 
 // abortLeft aborts the uploads that a run which was killed left behind.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -18,7 +17,6 @@ import (
 	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
 	sinks3 "sluice/sinks/s3"
-	sources3 "sluice/sources/s3"
 	"sluice/test/faultproxy"
 )
 
@@ -189,56 +187,6 @@ func TestACrashOfAMirrorAnywhereLosesNothing(t *testing.T) {
 	}
 }
 
-// TestAListingThatIsCutDeletesNothing cuts the second page of the listing of
-// the source, for good.
-func TestAListingThatIsCutDeletesNothing(t *testing.T) {
-	m := newMirror(t)
-	files := map[string]string{}
-	for i := range 1500 {
-		files[fmt.Sprintf("%04d", i)] = "x"
-	}
-	m.put(t, files)
-	m.must(t)
-	gone := []string{"0005", "0500", "1200", "1499"}
-	m.delete(gone...)
-	m.options.Retry, m.options.MaxDelete = 0, unit.Percent(100)
-	dst, err := m.options.Build(m.env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := func(path string) bool {
-		return strings.Contains(path, "continuation-token") || strings.Contains(path, "start-after")
-	}
-	for name, rule := range map[string]*faultproxy.Rule{
-		"in its middle": {CutAfter: 20_000, Times: -1}, "refused": {Status: 403, Times: -1}, "lost": {Cut: true, Times: -1},
-	} {
-		rule.Query = "list-type=2"
-		rule.Match = match(second)
-		m.in.Clear()
-		m.in.Add(rule)
-		src := impatient(t, m.from, m.in.URL)
-		p := &pipeline.Pipeline{Name: "mirror", Log: slog.New(slog.DiscardHandler), Source: src, Sink: dst, Lanes: 2, Store: m.store}
-		res, err := p.Run(t.Context())
-		if err == nil || res.Complete || rule.Hits() == 0 {
-			t.Errorf("%s: got %+v, %v with %d cuts, want an error", name, res, err, rule.Hits())
-		}
-		for _, key := range gone {
-			if string(m.to.Get("m/"+key)) != "x" {
-				t.Errorf("%s: %s was deleted", name, key)
-			}
-		}
-	}
-	if c := m.must(t); c.Deleted != 4 {
-		t.Errorf("then: got %+v, want 4 deleted", c)
-	}
-	if got := m.to.Keys(); len(got) != 1496 {
-		t.Errorf("then: %d objects are left, want 1496", len(got))
-	}
-	if pages := m.out.Requests("list-type=2"); len(pages) > 2*2*2+2 {
-		t.Errorf("then: %d pages of the target were listed, want two for each lane, twice at most, and two by Finish", len(pages))
-	}
-}
-
 func TestADryRunOfAMirrorWritesNothing(t *testing.T) {
 	m := newMirror(t)
 	m.put(t, map[string]string{"a": "1", "b": "2", "c": "3"})
@@ -261,20 +209,4 @@ func TestADryRunOfAMirrorWritesNothing(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	}
-}
-
-func match(f func(query string) bool) func(*http.Request) bool {
-	return func(r *http.Request) bool { return f(r.URL.RawQuery) }
-}
-
-// impatient is a source that tries nothing again.
-func impatient(t *testing.T, b *objectstest.Bucket, endpoint string) pipeline.Source {
-	t.Helper()
-	c := &sources3.Config{Config: b.Config(endpoint)}
-	c.Retry = 0
-	src, err := c.Build(kind.Env{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return src
 }

@@ -33,6 +33,7 @@ type tree struct {
 	lanes  int
 	broken string           // the lane fails instead of sending this key
 	gone   map[string]bool  // cannot be had
+	again  string           // is given twice
 	before func(key string) // an item is sent
 	mu     sync.Mutex
 	opened []string
@@ -62,6 +63,13 @@ func (s *tree) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Posit
 		}
 		if err := pipeline.Send(ctx, out, s.item(key)); err != nil {
 			return err
+		}
+		if key == s.again {
+			it := s.item(key)
+			it.Version = "another"
+			if err := pipeline.Send(ctx, out, it); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

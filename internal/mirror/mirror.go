@@ -32,6 +32,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -97,6 +98,7 @@ type Writer struct {
 type finders struct {
 	rows   Window[row]
 	target Finder
+	last   string // the key that was asked about last
 }
 
 // New returns the writer of a pass: sinks call it in their Open.
@@ -147,6 +149,10 @@ func (w *Writer) Skip(ctx context.Context, lane pipeline.Lane, it *pipeline.Item
 		return false, err
 	}
 	f := w.finders(lane.Name)
+	if f.last == key {
+		return false, fmt.Errorf("a mirror holds one version of each key, and the source gives several of %s", it.Key)
+	}
+	f.last = key
 	r, _, err := f.rows.Find(ctx, key)
 	if err != nil {
 		return false, err

@@ -314,6 +314,14 @@ func (d deletes) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 	return nil
 }
 
+func TestSeveralVersionsOfAKeyAreRefused(t *testing.T) {
+	j := newJob(map[string]string{"a": "1", "b": "2"})
+	j.again = "a"
+	if res, err := j.run(t.Context()); err == nil || res.Complete || !strings.Contains(err.Error(), "the source gives several of a") {
+		t.Errorf("got %+v, %v, want that it is refused", res, err)
+	}
+}
+
 func TestADryRunSaysWhatWouldBeAndChangesNothing(t *testing.T) {
 	j := newJob(some())
 	j.must(t)

@@ -1,9 +1,12 @@
 package roll_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sluice/internal/roll"
 	"sluice/pipeline"
@@ -38,6 +41,18 @@ func TestADeleteRemovesTheObjectOfItsItem(t *testing.T) {
 			t.Errorf("at %d: counted %d deletes, want 4", at, res.Counts.Deleted)
 		}
 	}
+}
+
+func TestADeleteWaitsForTheObjectThatIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJob(t, "{key}", roll.Options{}, stream("a", "1"), stream("b", "2"), gone("a"), gone("b"), stream("b", "3"))
+		j.Late, j.Bad = true, func(string, ...any) {}
+		j.Committed = func(ctx context.Context, _ string) error { return pause(ctx, time.Second) }
+		if res, err := j.run(t, t.Context()); err != nil || !res.Complete {
+			t.Errorf("got %+v, %v", res, err)
+		}
+		equal(t, "objects", j.contents(), []string{"b=3"})
+	})
 }
 
 func TestWhichObjectsADeleteRemoves(t *testing.T) {

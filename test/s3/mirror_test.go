@@ -187,6 +187,27 @@ func TestACrashOfAMirrorAnywhereLosesNothing(t *testing.T) {
 	}
 }
 
+// TestAnObjectThatIsReplacedBeforeItIsDeletedStays: somebody puts another one
+// between the listing of the target and the deletion.
+func TestAnObjectThatIsReplacedBeforeItIsDeletedStays(t *testing.T) {
+	m := newMirror(t)
+	m.put(t, map[string]string{"a": "1", "b": "2", "c": "3"})
+	m.must(t)
+	m.delete("b")
+	rule := &faultproxy.Rule{Path: "/m/b", Do: func() { m.to.Put("m/b", []byte("just put")) }}
+	m.out.Add(rule)
+	dst, err := m.options.Build(m.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pipeline.Pipeline{Name: "mirror", Log: slog.New(slog.DiscardHandler), Source: source(t, m.from, m.in.URL), Sink: dst, Lanes: 2, Store: m.store}
+	res, err := p.Run(t.Context())
+	if err != nil || !res.Complete || res.Counts.Deleted != 0 || rule.Hits() == 0 {
+		t.Errorf("got %+v, %v, want nothing deleted", res, err)
+	}
+	m.same(t, "target", map[string]string{"m/b": "just put"})
+}
+
 func TestADryRunOfAMirrorWritesNothing(t *testing.T) {
 	m := newMirror(t)
 	m.put(t, map[string]string{"a": "1", "b": "2", "c": "3"})

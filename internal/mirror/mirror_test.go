@@ -171,6 +171,19 @@ func TestMoreThanMaxDeleteIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhatComesBackAfterARefusalStays(t *testing.T) {
+	j := newJob(some())
+	j.must(t)
+	delete(j.files, "a")
+	j.most = unit.Share(0)
+	if res, err := j.run(t.Context()); err == nil || res.Complete {
+		t.Fatalf("got %+v, %v, want that it is refused", res, err)
+	}
+	j.files["a"], j.most = "1", unit.Percent(100)
+	j.must(t)
+	j.same(t, "target", nil)
+}
+
 func TestObjectsOfOthersStay(t *testing.T) {
 	j := newJob(some())
 	j.objects["to/theirs"], j.objects["tofu"] = object{nil, "x"}, object{nil, "y"}

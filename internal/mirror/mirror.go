@@ -33,7 +33,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"sync"
 
 	"sluice/internal/keys"
@@ -90,7 +89,7 @@ type Writer struct {
 
 	mu      sync.Mutex
 	lanes   map[string]*finders // by name
-	marks   []pipeline.Row      // of items that were left out, to be written
+	marks   map[string]row      // by key: of items that the walk has seen, to be written
 	deleted int64
 }
 
@@ -104,7 +103,7 @@ type finders struct {
 // New returns the writer of a pass: sinks call it in their Open.
 func New(p *pipeline.Pass, w *roll.Writer, t Target, c Config) (*Writer, error) {
 	sum := sha256.Sum256([]byte(c.Bytes + "\n" + c.Key.String()))
-	m := &Writer{Writer: w, config: c, store: p.Store, target: t, made: hex.EncodeToString(sum[:8]), lanes: map[string]*finders{}}
+	m := &Writer{Writer: w, config: c, store: p.Store, target: t, made: hex.EncodeToString(sum[:8]), lanes: map[string]*finders{}, marks: map[string]row{}}
 	var err error
 	if m.walk, err = begin(p.Store); err != nil {
 		return nil, err
@@ -140,9 +139,7 @@ func (w *Writer) finders(lane string) *finders {
 }
 
 // Skip implements [pipeline.Skipper]. It marks each key as one that the source
-// has: a key that is left out at once, in batches; another by the save that
-// passes its item, whatever becomes of it. What could not be had is still there
-// at the source.
+// has, whatever becomes of the item: what cannot be had is there nevertheless.
 func (w *Writer) Skip(ctx context.Context, lane pipeline.Lane, it *pipeline.Item) (bool, error) {
 	key, err := w.KeyOf(lane, it)
 	if err != nil {
@@ -169,20 +166,19 @@ func (w *Writer) Skip(ctx context.Context, lane pipeline.Lane, it *pipeline.Item
 	if w.config.DryRun != nil {
 		w.say(change(same, there), key, it.Size)
 	}
-	if same {
-		r.Walk = w.walk
-		return true, w.mark(key, r)
+	if !same {
+		return w.config.DryRun != nil, w.mark(key, row{Walk: w.walk, State: expected})
 	}
-	expected := row{Walk: w.walk, State: expected}
-	if w.config.DryRun != nil {
-		return true, w.mark(key, expected)
-	}
-	it.Notes = append(slices.Clip(it.Notes), expected.at(key)) // an object that is made of it says more
-	return false, nil
+	r.Walk = w.walk
+	return true, w.mark(key, r)
 }
 
-// Made implements [roll.Notes].
+// Made implements [roll.Notes]. Its row says more than the mark, and is written
+// later than that, or instead of it.
 func (w *Writer) Made(key string, it *pipeline.Item, s roll.Stamp) []pipeline.Row {
+	w.mu.Lock()
+	delete(w.marks, key)
+	w.mu.Unlock()
 	r := row{Walk: w.walk, State: written, Version: it.Version, Bytes: w.made, Stamp: s}
 	return []pipeline.Row{r.at(key)}
 }
@@ -203,7 +199,7 @@ func (w *Writer) Tally() pipeline.Counts {
 func (w *Writer) mark(key string, r row) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.marks = append(w.marks, r.at(key))
+	w.marks[key] = r
 	if len(w.marks) < batch {
 		return nil
 	}
@@ -212,10 +208,10 @@ func (w *Writer) mark(key string, r row) error {
 
 // flush writes the marks. The lock is held.
 func (w *Writer) flush() error {
-	if len(w.marks) == 0 {
-		return nil
+	rows := make([]pipeline.Row, 0, len(w.marks))
+	for key, r := range w.marks {
+		rows = append(rows, r.at(key))
 	}
-	err := w.store.Put(w.marks...)
-	w.marks = w.marks[:0]
-	return err
+	clear(w.marks)
+	return put(w.store, rows)
 }

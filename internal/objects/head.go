@@ -24,6 +24,15 @@ type Info struct {
 	Tagged             int // how many tags it has, as a reply to GET says; 0 of HEAD may mean that the store did not say
 }
 
+// As is what an object is to be that is like this one, under a key. Its tags
+// are not known.
+func (i *Info) As(key string) New {
+	return New{
+		Key: key, ContentType: i.ContentType, Meta: i.Meta, CacheControl: i.CacheControl, ContentEncoding: i.ContentEncoding,
+		ContentDisposition: i.ContentDisposition, ContentLanguage: i.ContentLanguage, StorageClass: i.Class,
+	}
+}
+
 const (
 	metaHeader    = "X-Amz-Meta-"
 	versionHeader = "X-Amz-Version-Id"

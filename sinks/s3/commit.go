@@ -61,7 +61,7 @@ const tries = 5
 // says that the condition does not hold is ours already, because a reply was
 // lost, or may be replaced, or is another's.
 func (o *object) commit(ctx context.Context) error {
-	if err := o.inherit(ctx); err != nil {
+	if err := o.settle(ctx); err != nil {
 		return err
 	}
 	if err := o.condition(ctx); err != nil {
@@ -81,6 +81,20 @@ func (o *object) commit(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// settle finds out, when the bytes were read, what the object is to be beside
+// them. Version and metadata are of what was read: an item may have been
+// replaced since it was listed.
+func (o *object) settle(ctx context.Context) error {
+	if o.item != nil {
+		if v := value(o.item.Version); v != o.owner.Version {
+			o.owner.Version = v
+			o.new.Meta = metadata(o.owner)
+		}
+		o.item = nil
+	}
+	return o.inherit(ctx)
 }
 
 // unsure says of an error that it may follow a reply that was lost, or that what

@@ -14,29 +14,28 @@ import (
 	"sluice/pipeline"
 )
 
-// original is an object whose bytes an item has as they are.
-type original struct {
-	client *objects.Client
-	objects.Object
-}
+// original is an object whose bytes an item has as they are. It may be another
+// one, of the same key, once the item was read: what was replaced since it was
+// listed is taken as it is now.
+type original struct{ body objects.Stored }
+
+// informed is a body that knows, once it was read, what the store has said of
+// the object with its bytes.
+type informed interface{ Info() objects.Info }
 
 // originalOf finds the object whose bytes an item has; nil: there is none.
 func originalOf(it *pipeline.Item) *original {
-	if it == nil {
-		return nil
+	if s, ok := it.Body.(objects.Stored); ok {
+		return &original{s}
 	}
-	s, ok := it.Body.(objects.Stored)
-	if !ok {
-		return nil
-	}
-	c, o := s.Stored()
-	return &original{c, o}
+	return nil
 }
 
 // copied is an object that the store may make of another one of its own.
 type copied struct {
 	*object
-	from *original
+	from   *objects.Client
+	source objects.Object
 }
 
 // Copy implements [roll.Copier]. No store can be told to copy only if there is
@@ -50,7 +49,7 @@ func (c *copied) Copy(ctx context.Context) (n int64, ok bool, err error) {
 	}
 	made := c.new
 	if c.Preserve {
-		info, err := c.from.head(ctx)
+		info, err := head(ctx, c.from, c.source)
 		if err != nil {
 			return 0, false, nil // who reads it says what is wrong
 		}
@@ -64,7 +63,7 @@ func (c *copied) Copy(ctx context.Context) (n int64, ok bool, err error) {
 		return 0, false, c.refusal(ctx, err)
 	}
 	c.copies.Store(true)
-	c.size = c.from.Size
+	c.size = c.source.Size
 	return c.size, true, c.end()
 }
 
@@ -78,7 +77,7 @@ func (c *copied) copy(ctx context.Context, n objects.New) error {
 		upload = id
 		return c.remember(id, n.Key)
 	}
-	err := c.client.Copy(ctx, n, objects.From{Bucket: c.from.client.Bucket(), Object: c.from.Object})
+	err := c.client.Copy(ctx, n, objects.From{Bucket: c.from.Bucket(), Object: c.source})
 	if upload != "" && err == nil {
 		err = c.forget(upload)
 	}
@@ -88,28 +87,30 @@ func (c *copied) copy(ctx context.Context, n objects.New) error {
 // refusal is nil if the store has said that it does not copy this: then the
 // bytes go through Sluice. A store that has never copied is not asked again.
 func (c *copied) refusal(ctx context.Context, err error) error {
+	if errors.Is(err, objects.ErrPrecondition) || errors.Is(err, objects.ErrNotFound) {
+		return nil // the original has changed, which says nothing of the store
+	}
 	var e *objects.Error
 	if !errors.As(err, &e) || e.Status >= 500 && e.Status != http.StatusNotImplemented {
 		return err
 	}
-	changed := errors.Is(err, objects.ErrPrecondition) || errors.Is(err, objects.ErrNotFound) // it says nothing of the store
-	if !changed && !c.copies.Load() && c.refused.CompareAndSwap(false, true) {
+	if !c.copies.Load() && c.refused.CompareAndSwap(false, true) {
 		pipeline.Logger(ctx).Info("the store does not copy objects of the source, they are read and written", "reason", err)
 	}
 	return nil
 }
 
-// head asks what the original is beside its bytes. It must still be the one that
-// was listed.
-func (f *original) head(ctx context.Context) (objects.Info, error) {
-	info, err := f.client.HeadVersion(ctx, f.Key, f.VersionID)
+// head asks what an object is beside its bytes. It must still be the one that is
+// known.
+func head(ctx context.Context, c *objects.Client, o objects.Object) (objects.Info, error) {
+	info, err := c.HeadVersion(ctx, o.Key, o.VersionID)
 	switch {
 	case errors.Is(err, objects.ErrNotFound):
-		return info, fmt.Errorf("%s: vanished since it was listed: %w", f.client.Name(f.Key), pipeline.ErrGone)
+		return info, fmt.Errorf("%s: vanished since it was listed: %w", c.Name(o.Key), pipeline.ErrGone)
 	case err != nil:
 		return info, err
-	case f.ETag != "" && info.ETag != f.ETag:
-		return info, fmt.Errorf("%s: replaced since it was listed: %w", f.client.Name(f.Key), pipeline.ErrGone)
+	case o.ETag != "" && info.ETag != o.ETag:
+		return info, fmt.Errorf("%s: replaced since it was listed: %w", c.Name(o.Key), pipeline.ErrGone)
 	}
 	return info, nil
 }
@@ -120,14 +121,12 @@ func (o *object) inherit(ctx context.Context) error {
 	if from == nil {
 		return nil
 	}
-	info, err := from.head(ctx)
+	info, tags, err := from.about(ctx, o.new.Tags == nil)
 	if err != nil {
 		return err
 	}
 	if o.new.Tags == nil {
-		if o.new.Tags, err = from.tags(ctx); err != nil {
-			return err
-		}
+		o.new.Tags = tags
 	}
 	if err := o.adopt(&o.new, info); err != nil {
 		return err
@@ -136,10 +135,29 @@ func (o *object) inherit(ctx context.Context) error {
 	return nil
 }
 
-// tags asks for the tags. A store that has none says that it does not know what
-// is meant.
-func (f *original) tags(ctx context.Context) (map[string]string, error) {
-	tags, err := f.client.Tags(ctx, f.Key, f.VersionID)
+// about gives what the original has beside its bytes, and its tags if they are
+// wanted. Who has read the bytes was told most of it with them.
+func (f *original) about(ctx context.Context, wanted bool) (info objects.Info, tags map[string]string, err error) {
+	c, o := f.body.Stored()
+	if k, ok := f.body.(informed); ok {
+		info = k.Info()
+		wanted = wanted && (info.ETag == "" || info.Tagged > 0)
+	}
+	if info.ETag == "" {
+		if info, err = head(ctx, c, o); err != nil {
+			return info, nil, err
+		}
+	}
+	if wanted {
+		tags, err = tagsOf(ctx, c, o)
+	}
+	return info, tags, err
+}
+
+// tagsOf asks for the tags. A store that has none says that it does not know
+// what is meant.
+func tagsOf(ctx context.Context, c *objects.Client, o objects.Object) (map[string]string, error) {
+	tags, err := c.Tags(ctx, o.Key, o.VersionID)
 	var e *objects.Error
 	switch {
 	case err == nil:

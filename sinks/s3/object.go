@@ -10,6 +10,7 @@ import (
 	"sluice/internal/crash"
 	"sluice/internal/objects"
 	"sluice/internal/roll"
+	"sluice/pipeline"
 )
 
 // object is an object on its way. While one part is filled, at most one other
@@ -20,6 +21,7 @@ type object struct {
 	new    objects.New
 	of     *original       // whose metadata it is to have; nil: none
 	single bool            // of one item: it may turn out to be small
+	item   *pipeline.Item  // if it is
 	asked  bool            // new says on which condition it is made
 	ctx    context.Context // of Create, under which parts are sent: io.Writer has none
 	cancel context.CancelFunc
@@ -119,8 +121,8 @@ func (o *object) send() error {
 		return err
 	}
 	n := len(o.etags) + 1
-	if n > objects.MaxParts {
-		return fmt.Errorf("put %s: it has more than %d parts of %d bytes: raise part", o.client.Name(o.new.Key), objects.MaxParts, cap(o.part))
+	if _, _, most := o.PartBounds(); n > most {
+		return fmt.Errorf("put %s: it has more than %d parts of %d bytes: raise part", o.client.Name(o.new.Key), most, cap(o.part))
 	}
 	if o.upload == "" {
 		if err := o.begin(); err != nil {
@@ -140,7 +142,7 @@ func (o *object) send() error {
 // begin begins the upload, unless its object could not be made, and puts its id
 // into the Store before a byte is sent.
 func (o *object) begin() (err error) {
-	if err := o.inherit(o.ctx); err != nil {
+	if err := o.settle(o.ctx); err != nil {
 		return err
 	}
 	if err := o.ask(o.ctx); err != nil {

@@ -77,8 +77,8 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	if strings.ContainsAny(c.Prefix, "{}") {
 		list = append(list, kind.Problem{Option: "prefix", Message: "fields belong into key; the prefix is taken as it is"})
 	}
-	if c.Part < objects.MinPart || c.Part > objects.MaxPart {
-		list = append(list, kind.Problem{Option: "part", Message: "parts have from 5MiB to 5GiB"})
+	if least, most, _ := c.PartBounds(); int64(c.Part) < least || int64(c.Part) > most {
+		list = append(list, kind.Problem{Option: "part", Message: fmt.Sprintf("parts have from %s to %s", unit.Bytes(least), unit.Bytes(most))})
 	}
 	list = append(list, c.Properties.problems(time.Now())...)
 	if c.Manifest != "" {

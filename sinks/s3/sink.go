@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,7 +106,8 @@ const (
 )
 
 func (s *Sink) conditional(ctx context.Context, t *target) (bool, error) {
-	row := pipeline.Row{Bucket: storeBucket, Key: s.config.Endpoint + " " + s.config.Bucket}
+	c := &s.config
+	row := pipeline.Row{Bucket: storeBucket, Key: strings.Join([]string{c.Endpoint, c.Bucket, c.Config.Provider, c.Quirks.ConditionalWrites}, " ")}
 	known, err := t.store.Get(row.Bucket, row.Key)
 	if err != nil {
 		return false, fmt.Errorf("state: stores: %w", err)
@@ -123,9 +125,12 @@ func (s *Sink) conditional(ctx context.Context, t *target) (bool, error) {
 		return key == honoured, nil
 	case "":
 		key = s.probeKey()
-		if err := put(key); err != nil {
-			return false, err
-		}
+		err = put(key)
+	default: // somebody was killed when he tried
+		err = t.abortUploads(ctx, key)
+	}
+	if err != nil {
+		return false, err
 	}
 	yes, err := t.client.Conditional(ctx, key)
 	if err != nil {
@@ -142,8 +147,9 @@ const lastWins = "the store does not honour If-None-Match: if another writes the
 // probeKey is the key of an object with which a store is tried.
 func (s *Sink) probeKey() string { return s.spec.Key.Literal() + ".sluice-probe-" + rand.Text() }
 
-// Check connects to the bucket and says where objects would go. It puts an
-// object there and removes it again, to see how the store takes it.
+// Check connects to the bucket and says where objects would go. If it is not
+// known whether the store honours conditions, it writes an object there to try
+// that, and removes it again.
 func (s *Sink) Check(ctx context.Context) ([]string, error) {
 	client, err := s.config.Client(ctx, 1)
 	if err != nil {
@@ -153,16 +159,16 @@ func (s *Sink) Check(ctx context.Context) ([]string, error) {
 	if err := client.Reach(ctx); err != nil {
 		return nil, err
 	}
-	found := []string{fmt.Sprintf("bucket %s: objects go to %s", s.config.Bucket, s.spec.Key)}
 	if s.config.Overwrite != roll.Always {
-		conditional, err := client.Conditional(ctx, s.probeKey())
-		if err != nil {
-			return found, err
-		}
-		if !conditional {
-			found = append(found, lastWins)
+		if _, err := client.Conditional(ctx, s.probeKey()); err != nil {
+			return nil, err
 		}
 	}
+	findings, err := client.Findings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := append([]string{fmt.Sprintf("bucket %s: objects go to %s", s.config.Bucket, s.spec.Key)}, findings...)
 	return append(found, s.unended(ctx, client)...), nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"sluice/internal/objects"
 	"sluice/internal/roll"
@@ -41,12 +42,16 @@ func (t *target) Create(ctx context.Context, d roll.Draft) (roll.Object, error) 
 	if !o.single {
 		return o, nil
 	}
+	o.item = d.First
 	from := originalOf(d.First)
-	if from != nil && t.Preserve {
+	if from == nil {
+		return o, nil
+	}
+	if t.Preserve {
 		o.of = from
 	}
-	if from != nil && t.client.SameStore(from.client) {
-		return &copied{o, from}, nil
+	if c, source := from.body.Stored(); t.client.SameStore(c) {
+		return &copied{o, c, source}, nil
 	}
 	return o, nil
 }
@@ -107,6 +112,11 @@ func (t *target) abortLeft(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// abortUploads aborts all uploads of a key that nobody else uses.
+func (t *target) abortUploads(ctx context.Context, key string) error {
+	return t.client.Uploads(ctx, key, func(key, id string, _ time.Time) error { return t.client.Abort(ctx, key, id) })
 }
 
 // remember puts an upload into the Store.

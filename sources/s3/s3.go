@@ -1,17 +1,17 @@
 // Package s3 is the source that reads the objects of a bucket, in order of
 // their keys. Pages are listed while objects flow: it holds one page at a time,
 // whatever the bucket holds.
+//
+// Its lanes are ranges of keys, found by some requests when a pass is planned.
+// Together they cover all keys there can be. An object that appears while a
+// pass runs is taken if its key lies before none that its lane has listed
+// already; else it waits for the next pass.
 package s3
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"strconv"
-	"strings"
 
-	"sluice/internal/keys"
 	"sluice/internal/kind"
 	"sluice/internal/objects"
 	"sluice/pipeline"
@@ -20,10 +20,18 @@ import (
 // Config is the options of the source.
 type Config struct {
 	objects.Config `yaml:",inline"`
+	Start          string `yaml:"start" default:"all" enum:"all|now" doc:"With mode: new, what the first pass takes: all objects, or only what is new from then on."`
+	After          After  `yaml:"after" doc:"What becomes of an object when all of it is durable at the sink; what could not be had or was replaced meanwhile stays as it is."`
 }
 
 // Problems implements [kind.Source].
-func (c *Config) Problems(kind.Env) []kind.Problem { return c.Config.Problems() }
+func (c *Config) Problems(env kind.Env) []kind.Problem {
+	list := append(c.Config.Problems(), c.After.problems(c.Prefix)...)
+	if c.Start == "now" && !env.New {
+		list = append(list, kind.Problem{Option: "start", Message: "now is for mode: new, which goes on from there"})
+	}
+	return list
+}
 
 // Gives implements [kind.Source].
 func (*Config) Gives() kind.Form { return kind.Bytes }
@@ -32,13 +40,16 @@ func (*Config) Gives() kind.Form { return kind.Bytes }
 func (c *Config) Identity() string { return "s3 " + c.Place() }
 
 // Build implements [kind.Source].
-func (c *Config) Build(kind.Env) (pipeline.Source, error) { return &Source{config: *c}, nil }
+func (c *Config) Build(env kind.Env) (pipeline.Source, error) {
+	return &Source{config: *c, news: env.New, every: env.Every}, nil
+}
 
-// Source gives each object as an item with a streaming body. Its lanes share
-// out the keys by hash; each lists all of them, which costs a request for 1,000
-// keys. Objects that appear behind the place where a lane is wait for the next
-// pass.
-type Source struct{ config Config }
+// Source gives each object as an item with a streaming body.
+type Source struct {
+	config Config
+	news   bool // passes take what is new
+	every  bool // passes are repeated
+}
 
 // page is about what a page of a listing takes while it is read.
 const page = 3 << 20
@@ -77,7 +88,9 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	if more {
 		least = "at least "
 	}
-	return []string{fmt.Sprintf("bucket %s: %s%d objects with prefix %q", s.config.Bucket, least, n, s.config.Prefix)}, nil
+	found := fmt.Sprintf("bucket %s: %s%d objects with prefix %q", s.config.Bucket, least, n, s.config.Prefix)
+	findings, err := client.Findings(ctx)
+	return append([]string{found}, findings...), err
 }
 
 // reader reads one pass. It implements [pipeline.Reader].
@@ -87,98 +100,14 @@ type reader struct {
 	pass   *pipeline.Pass
 }
 
-// Plan implements [pipeline.Reader]. The end of a lane is that of the listing.
-func (r *reader) Plan(context.Context) ([]pipeline.Lane, error) {
-	lanes := make([]pipeline.Lane, max(1, r.pass.Parallel))
-	for i := range lanes {
-		lanes[i] = pipeline.Lane{
-			Name: fmt.Sprintf("%s-%d", r.config.Bucket, i), Part: i, Parts: len(lanes),
-			ID: fmt.Sprintf("%s %d/%d", r.config.Place(), i, len(lanes)),
-		}
-	}
-	return lanes, nil
-}
-
-// Read implements [pipeline.Reader]. The token of a position is the last key
-// before it.
-func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
-	after := from.Token
-	if from.Inner != "" {
-		after = from.Key
-		if err := r.first(ctx, from.Key, out); err != nil {
-			return err
-		}
-	}
-	return r.client.List(ctx, r.config.Prefix, after, func(o objects.Object) error {
-		if keys.Part(o.Key, lane.Parts) != lane.Part {
-			return nil
-		}
-		return pipeline.Send(ctx, out, r.item(o))
-	})
-}
-
-// first sends the object in which the lane goes on, as it is now. If there is
-// none any more, the frame sees that another item comes, or nothing.
-func (r *reader) first(ctx context.Context, key string, out chan<- *pipeline.Item) error {
-	info, err := r.client.Head(ctx, key)
-	if errors.Is(err, objects.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return pipeline.Send(ctx, out, r.item(info.Object))
-}
-
-// item makes an item of an object. What only looks like a directory in the
-// consoles of stores holds nothing: it is counted as skipped.
-func (r *reader) item(o objects.Object) *pipeline.Item {
-	it := &pipeline.Item{Key: o.Key, Version: version(o), Pos: pipeline.Position{Token: o.Key}, Size: o.Size, Records: -1}
-	if o.Size == 0 && strings.HasSuffix(o.Key, "/") {
-		it.Records, it.Counts.Skipped = 0, 1
-		return it
-	}
-	it.Meta = &pipeline.Meta{Modified: o.Modified}
-	it.Body = body{r.client, o}
-	return it
-}
-
-// version names the bytes of an object. Few stores give no ETag.
-func version(o objects.Object) string {
-	if o.ETag != "" {
-		return o.ETag
-	}
-	return fmt.Sprintf("%d-%d", o.Size, o.Modified.Unix())
+// Saved implements [pipeline.Saver].
+func (r *reader) Saved(ctx context.Context, _ pipeline.Lane, _ pipeline.Position) error {
+	f := finisher{r.config.After, r.client, r.config.Bucket, r.pass.Store}
+	return f.finish(ctx)
 }
 
 // Close implements [pipeline.Reader].
 func (r *reader) Close() error {
 	r.client.Close()
 	return nil
-}
-
-// body is the bytes of an object. It can be entered at any byte.
-type body struct {
-	client *objects.Client
-	object objects.Object
-}
-
-// Open implements [pipeline.Body].
-func (b body) Open(ctx context.Context) (io.ReadCloser, error) { return b.get(ctx, 0) }
-
-// OpenFrom implements [pipeline.OpenFrom]. A mark is the number of the byte.
-func (b body) OpenFrom(ctx context.Context, mark string) (io.ReadCloser, error) {
-	off, err := strconv.ParseInt(mark, 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("mark: %w", err)
-	}
-	return b.get(ctx, off)
-}
-
-func (b body) get(ctx context.Context, off int64) (io.ReadCloser, error) {
-	r, err := b.client.Get(ctx, b.object, off)
-	if err != nil {
-		return nil, err // not a nil *Reader in the interface
-	}
-	return r, nil
 }

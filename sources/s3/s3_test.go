@@ -275,7 +275,7 @@ func TestALaneGoesOnInsideAnObject(t *testing.T) {
 	first := func(key string) string {
 		out := make(chan *pipeline.Item, 100)
 		from := pipeline.Position{Token: "logs/04", Inner: "10", Key: key, Version: "v"}
-		if err := r.Read(t.Context(), pipeline.Lane{Parts: 1}, from, out); err != nil {
+		if err := r.Read(t.Context(), pipeline.Lane{Spec: `"" ""`}, from, out); err != nil {
 			t.Fatal(err)
 		}
 		return (<-out).Key + " " + (<-out).Key
@@ -297,7 +297,7 @@ func TestCheckSaysWhatIsThere(t *testing.T) {
 	cfg := b.Config("")
 	cfg.Prefix = "logs/"
 	got, err := build(t, cfg).(*s3.Source).Check(t.Context())
-	if want := fmt.Sprintf("bucket %s: 16 objects with prefix \"logs/\"", b.Name); err != nil || len(got) != 1 || got[0] != want {
+	if want := fmt.Sprintf("bucket %s: 16 objects with prefix \"logs/\"", b.Name); err != nil || len(got) != 4 || got[0] != want || !strings.HasPrefix(got[1], "store: other") {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 	cfg.Bucket = "sluice-none"

@@ -67,6 +67,26 @@ func (b *Bucket) Put(key string, body []byte) {
 	b.must(err)
 }
 
+// PutAs puts an object with a content type, metadata and tags (a=1&b=2).
+func (b *Bucket) PutAs(key string, body []byte, contentType string, meta map[string]string, tags string) {
+	b.t.Helper()
+	_, err := b.API.PutObject(context.Background(), &s3.PutObjectInput{
+		Bucket: &b.Name, Key: &key, Body: bytes.NewReader(body), ContentType: &contentType, Metadata: meta, Tagging: &tags})
+	b.must(err)
+}
+
+// Tags gives the tags of an object.
+func (b *Bucket) Tags(key string) map[string]string {
+	b.t.Helper()
+	out, err := b.API.GetObjectTagging(context.Background(), &s3.GetObjectTaggingInput{Bucket: &b.Name, Key: &key})
+	b.must(err)
+	tags := map[string]string{}
+	for _, t := range out.TagSet {
+		tags[*t.Key] = *t.Value
+	}
+	return tags
+}
+
 // Delete removes an object.
 func (b *Bucket) Delete(key string) {
 	b.t.Helper()

@@ -41,9 +41,14 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// work is items that become an object of two parts and a small one.
-func work() (src items) {
-	for i, n := range []int{5<<20 - 10, 30, 10, 20} {
+// work is items that become an object of two parts and a small one; or one each,
+// of which one is not small.
+func work(key string) (src items) {
+	sizes := []int{5<<20 - 10, 30, 10, 20}
+	if key == "{key}" {
+		sizes[0] = 300 << 10
+	}
+	for i, n := range sizes {
 		src = append(src, item(fmt.Sprint(i), random(byte(i), n)))
 	}
 	return src
@@ -62,7 +67,7 @@ func into(b *objectstest.Bucket, endpoint, key string, retry time.Duration) *pip
 	if err != nil {
 		panic(err)
 	}
-	return &pipeline.Pipeline{Name: "mine", Source: work(), Sink: sink, Lanes: 1}
+	return &pipeline.Pipeline{Name: "mine", Source: work(key), Sink: sink, Lanes: 1}
 }
 
 // child does the work in a process of its own.
@@ -101,7 +106,7 @@ func spawn(t *testing.T, bucket, dir, key, at string) (killed bool) {
 // want is what the work makes.
 func want(t *testing.T, key string) map[string]string {
 	t.Helper()
-	src, content := work(), map[string]string{}
+	src, content := work(key), map[string]string{}
 	objects := []string{"lane-0", "lane-0", "lane-1", "lane-1"}
 	if key == "{key}" {
 		objects = []string{"0", "1", "2", "3"}

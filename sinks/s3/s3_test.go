@@ -380,7 +380,7 @@ func TestAMissingBucketIsSaidWhenTheSinkOpens(t *testing.T) {
 	if _, err := sink.(*s3.Sink).Check(t.Context()); err == nil {
 		t.Error("check: got no error")
 	}
-	c.Bucket = b.Name
+	c.Bucket, c.Quirks.ConditionalWrites = b.Name, "probe"
 	sink, _ = c.Build(kind.Env{})
 	got, err := sink.(*s3.Sink).Check(t.Context())
 	if err != nil || !strings.Contains(got[0], b.Name) || !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "conditional writes: honoured, as a probe") }) {

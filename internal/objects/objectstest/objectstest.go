@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -118,15 +119,23 @@ func (b *Bucket) Objects() map[string]string {
 // Keys gives the keys of all objects, in order.
 func (b *Bucket) Keys() (keys []string) {
 	b.t.Helper()
-	pages := s3.NewListObjectsV2Paginator(b.API, &s3.ListObjectsV2Input{Bucket: &b.Name})
+	pages := s3.NewListObjectsV2Paginator(b.API, &s3.ListObjectsV2Input{Bucket: &b.Name, EncodingType: types.EncodingTypeUrl})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(context.Background())
 		b.must(err)
 		for _, o := range page.Contents {
-			keys = append(keys, *o.Key)
+			keys = append(keys, b.decoded(*o.Key))
 		}
 	}
 	return keys
+}
+
+// decoded is a key of a listing that was asked to encode them.
+func (b *Bucket) decoded(key string) string {
+	b.t.Helper()
+	key, err := url.QueryUnescape(key)
+	b.must(err)
+	return key
 }
 
 // Meta gives the metadata of an object.
@@ -164,17 +173,17 @@ func (b *Bucket) remove() {
 	for _, u := range ups.Uploads {
 		b.API.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.Name, Key: u.Key, UploadId: u.UploadId})
 	}
-	pages := s3.NewListObjectVersionsPaginator(b.API, &s3.ListObjectVersionsInput{Bucket: &b.Name})
+	pages := s3.NewListObjectVersionsPaginator(b.API, &s3.ListObjectVersionsInput{Bucket: &b.Name, EncodingType: types.EncodingTypeUrl})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			break
 		}
 		for _, v := range page.Versions {
-			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: v.Key, VersionId: v.VersionId})
+			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: aws.String(b.decoded(*v.Key)), VersionId: v.VersionId})
 		}
 		for _, v := range page.DeleteMarkers {
-			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: v.Key, VersionId: v.VersionId})
+			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: aws.String(b.decoded(*v.Key)), VersionId: v.VersionId})
 		}
 	}
 	for _, key := range b.Keys() {

@@ -157,6 +157,17 @@ func (b *Bucket) Uploads() (keys []string) {
 	return keys
 }
 
+// AbortUploads aborts uploads that were not ended.
+func (b *Bucket) AbortUploads() {
+	b.t.Helper()
+	ctx := context.Background()
+	out, err := b.API.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b.Name})
+	b.must(err)
+	for _, u := range out.Uploads {
+		b.API.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.Name, Key: u.Key, UploadId: u.UploadId})
+	}
+}
+
 // Versioned switches versions on.
 func (b *Bucket) Versioned() {
 	b.t.Helper()
@@ -168,11 +179,7 @@ func (b *Bucket) Versioned() {
 // remove removes the bucket and what is in it.
 func (b *Bucket) remove() {
 	ctx := context.Background()
-	ups, err := b.API.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b.Name})
-	b.must(err)
-	for _, u := range ups.Uploads {
-		b.API.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.Name, Key: u.Key, UploadId: u.UploadId})
-	}
+	b.AbortUploads()
 	pages := s3.NewListObjectVersionsPaginator(b.API, &s3.ListObjectVersionsInput{Bucket: &b.Name, EncodingType: types.EncodingTypeUrl})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -189,7 +196,7 @@ func (b *Bucket) remove() {
 	for _, key := range b.Keys() {
 		b.Delete(key)
 	}
-	_, err = b.API.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &b.Name})
+	_, err := b.API.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &b.Name})
 	b.must(err)
 }
 

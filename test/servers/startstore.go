@@ -82,7 +82,7 @@ func (n storeNode) command() *exec.Cmd {
 		env = []string{"GARAGE_DEFAULT_ACCESS_KEY=" + n.accessKey, "GARAGE_DEFAULT_SECRET_KEY=" + n.secretKey, "RUST_LOG=garage=warn"}
 	case "minio":
 		cmd = exec.Command(n.program, "server", "--address", n.addr, "--console-address", n.other, "--config-dir", filepath.Join(n.dir, "iam"), filepath.Join(n.dir, "data"))
-		env = []string{"MINIO_ROOT_USER=" + n.accessKey, "MINIO_ROOT_PASSWORD=" + n.secretKey, "MINIO_UPDATE=off", "MINIO_BROWSER=off"}
+		env = []string{"MINIO_ROOT_USER=" + n.accessKey, "MINIO_ROOT_PASSWORD=" + n.secretKey, "MINIO_SITE_REGION=us-east-1", "MINIO_UPDATE=off", "MINIO_BROWSER=off"}
 	default:
 		cmd = exec.Command(n.program, "--port", n.addr, "-q", "--keep-alive", "--iam-dir", filepath.Join(n.dir, "iam"),
 			"posix", "--versioning-dir", filepath.Join(n.dir, "versions"), filepath.Join(n.dir, "data"))

@@ -84,7 +84,8 @@ var misplaced = map[string]map[string]string{
 		"control-\x01-\x1f": "control-\ufffd-\ufffd", "no-character-\ufffe": "no-character-\ufffd",
 		"a//double": "a/double", "/leading": "leading", "./dot": "dot", "up/./here": "up/here", "up/../other": "other", "s3://bucket/key": "s3:/bucket/key",
 	},
-	"minio": {"/leading": "leading", "parent/child": ""},
+	"minio":  {"/leading": "leading", "parent/child": ""},
+	"garage": {"/leading": "leading"},
 }
 
 // fit returns the awkward keys that a store keeps as they are.
@@ -177,9 +178,13 @@ func TestAKeyThatTheStoreMisplacesIsKnown(t *testing.T) {
 func TestAListingGoesOnAfterEachAwkwardKey(t *testing.T) {
 	b := bucket(t)
 	var keys []string
+	var src items
 	for _, key := range slices.Sorted(slices.Values(fit(b.Store))) {
-		b.Put(key, []byte("x"))
 		keys = append(keys, key)
+		src = append(src, item{key, []byte("x")})
+	}
+	if err := run(t, src, sink(t, b, "")); err != nil {
+		t.Fatal(err)
 	}
 	config := b.Config("")
 	client, err := config.Client(t.Context(), 1)
@@ -202,10 +207,14 @@ func TestAListingGoesOnAfterEachAwkwardKey(t *testing.T) {
 // TestLanesShareOutAwkwardKeys reads the bucket by several lanes.
 func TestLanesShareOutAwkwardKeys(t *testing.T) {
 	b := bucket(t)
+	var src items
 	want := map[string]string{}
 	for _, key := range fit(b.Store) {
 		want[key] = "body of " + key
-		b.Put(key, []byte(want[key]))
+		src = append(src, item{key, []byte(want[key])})
+	}
+	if err := run(t, src, sink(t, b, "")); err != nil {
+		t.Fatal(err)
 	}
 	var got memory
 	p := pipe(source(t, b), &got)

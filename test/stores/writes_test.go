@@ -120,7 +120,7 @@ func TestSixteenRunsOfOnePipelineMakeTheSameBytes(t *testing.T) {
 	b := objectstest.New(t)
 	body := random(1, part+1)
 	won := race(t, b, func(int) string { return "racer" }, func(int) []byte { return body })
-	if len(won) != racers {
+	if b.Store.Conditional() && len(won) != racers || len(won) == 0 { // else what another uploads may be dropped when one is done
 		t.Errorf("%d of %d are complete, want all", len(won), racers)
 	}
 	if !bytes.Equal(b.Get("contested"), body) {

@@ -168,9 +168,12 @@ func (b *Bucket) AbortUploads() {
 	}
 }
 
-// Versioned switches versions on.
+// Versioned switches versions on. The test is skipped if the store has none.
 func (b *Bucket) Versioned() {
 	b.t.Helper()
+	if !b.Store.Versions() {
+		b.t.Skipf("%s keeps no versions", b.Store)
+	}
 	_, err := b.API.PutBucketVersioning(context.Background(), &s3.PutBucketVersioningInput{
 		Bucket: &b.Name, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}})
 	b.must(err)

@@ -124,15 +124,19 @@ func (b *Bucket) Keys() (keys []string) {
 		page, err := pages.NextPage(context.Background())
 		b.must(err)
 		for _, o := range page.Contents {
-			keys = append(keys, b.decoded(*o.Key))
+			keys = append(keys, b.decoded(*o.Key, page.EncodingType))
 		}
 	}
 	return keys
 }
 
-// decoded is a key of a listing that was asked to encode them.
-func (b *Bucket) decoded(key string) string {
+// decoded is a key of a listing that was asked to encode them, and says whether
+// it did.
+func (b *Bucket) decoded(key string, as types.EncodingType) string {
 	b.t.Helper()
+	if as != types.EncodingTypeUrl {
+		return key
+	}
 	key, err := url.QueryUnescape(key)
 	b.must(err)
 	return key
@@ -190,10 +194,10 @@ func (b *Bucket) remove() {
 			break
 		}
 		for _, v := range page.Versions {
-			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: aws.String(b.decoded(*v.Key)), VersionId: v.VersionId})
+			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: aws.String(b.decoded(*v.Key, page.EncodingType)), VersionId: v.VersionId})
 		}
 		for _, v := range page.DeleteMarkers {
-			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: aws.String(b.decoded(*v.Key)), VersionId: v.VersionId})
+			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: aws.String(b.decoded(*v.Key, page.EncodingType)), VersionId: v.VersionId})
 		}
 	}
 	for _, key := range b.Keys() {

@@ -69,12 +69,20 @@ func counted(n int) func(context.Context, pipeline.Lane, pipeline.Position, chan
 				return err
 			}
 			fmt.Fprintf(b, "%d\n", k)
-			if err := pipeline.Send(ctx, out, b.Item(fmt.Sprint(k), pipeline.Position{Token: fmt.Sprint(k + 1)}, 1)); err != nil {
+			it := b.Item(fmt.Sprint(k), pipeline.Position{Token: fmt.Sprint(k + 1)}, 1)
+			it.Notes = []pipeline.Row{{Bucket: "source.known", Key: it.Key, Value: []byte("v")}}
+			if err := pipeline.Send(ctx, out, it); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+}
+
+// noted gives the keys of the notes that were saved.
+func noted(p *pipeline.Pipeline) (keys []string) {
+	p.Store.Range("source.known", "", func(key string, _ []byte) error { keys = append(keys, key); return nil })
+	return keys
 }
 
 // each calls f with the content of every item and then Done.
@@ -135,6 +143,9 @@ func TestPositionNeverPassesAnItemThatIsNotDone(t *testing.T) {
 		res, err := p.Run(t.Context())
 		if err == nil || res.Complete || res.Counts.Written != 2 {
 			t.Fatalf("%+v, %v", res, err)
+		}
+		if got := noted(p); fmt.Sprint(got) != "[0 1]" {
+			t.Errorf("notes of %v were saved, want those of 0 and 1", got)
 		}
 		var got []string
 		e.write = each(func(s string) error { got = append(got, s); return nil })
@@ -819,4 +830,57 @@ func TestACrashWithOneLaneLeftReadsThatLaneOnly(t *testing.T) {
 			t.Fatalf("reads %v", reads)
 		}
 	})
+}
+
+func TestNotesOfWhatIsNotDeliveredAreDropped(t *testing.T) {
+	for _, by := range []string{"skip", "transform", "sink"} {
+		bubble(t, 1, func(t *testing.T) {
+			e := &ends{plan: names("a")}
+			e.read = func(ctx context.Context, _ pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {
+				for _, key := range []string{"1", "2", "3"} {
+					it := &pipeline.Item{Key: key, Pos: pipeline.Position{Token: key}, Size: -1, Records: -1, Notes: []pipeline.Row{{Bucket: "source.known", Key: key, Value: []byte("v")}},
+						Body: pipeline.BodyFunc(func(context.Context) (io.ReadCloser, error) {
+							if key == "2" { // it is never opened if it is skipped
+								return nil, fmt.Errorf("%s: %w", key, pipeline.ErrGone)
+							}
+							return io.NopCloser(strings.NewReader("x\n")), nil
+						})}
+					if err := pipeline.Send(ctx, out, it); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			e.write = func(ctx context.Context, _ pipeline.Lane, _ string, in <-chan *pipeline.Item) error {
+				for {
+					it, ok, err := pipeline.Receive(ctx, in)
+					if !ok {
+						return err
+					}
+					if _, err := it.Body.Open(ctx); err != nil {
+						if err := it.GiveUp(ctx, err); err != nil {
+							return err
+						}
+					}
+					it.Release()
+					if err := it.Done(); err != nil {
+						return err
+					}
+				}
+			}
+			w := &pipelinetest.World{}
+			p := e.pipeline(w)
+			switch by {
+			case "transform":
+				p = e.pipeline(w, split)
+			case "skip":
+				e.skip = func(it *pipeline.Item) bool { return it.Key == "2" }
+			}
+			p.Dead, p.GiveUp = &pipelinetest.Letters{World: w, Durable: map[string]string{}}, true
+			res, err := p.Run(t.Context())
+			if got := noted(p); err != nil || res.Counts.GivenUp+res.Counts.Skipped != 1 || fmt.Sprint(got) != "[1 3]" {
+				t.Errorf("%s: notes of %v, %+v, %v, want those of 1 and 3", by, got, res.Counts, err)
+			}
+		})
+	}
 }

@@ -110,6 +110,7 @@ func (it *Item) leaveOut() {
 	it.Counts.BytesRead, it.Counts.ObjectsRead = 0, 0
 	it.Counts.Filtered += max(0, it.Records)
 	it.Body, it.Records, it.resume = nil, 0, ""
+	it.Notes = nil // it was not delivered
 }
 
 // note stands before the sink and enters each item in the ledger.

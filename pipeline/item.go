@@ -67,7 +67,7 @@ type Item struct {
 	Records int64    // records in Body, or -1
 	Delete  bool     // the key no longer exists at the source
 	Meta    *Meta
-	Notes   []Row  // written by the save that passes this item
+	Notes   []Row  // written by the save that passes this item, unless it was given up or left out
 	Counts  Counts // what became of records on the way here
 	Body    Body   // nil: nothing to deliver, only position, notes and counts move on
 

@@ -17,6 +17,7 @@ import (
 	"sluice/internal/letters"
 	"sluice/internal/ops"
 	"sluice/internal/state"
+	"sluice/pipeline"
 )
 
 // session runs pipelines side by side, and shows and reports what they do.
@@ -33,7 +34,8 @@ type session struct {
 	log     *slog.Logger
 	watches []*ops.Watch // of the pipelines that were opened, in order
 	states  []*state.Store
-	http    net.Listener // nil: none
+	http    net.Listener                  // nil: none
+	serves  []func(context.Context) error // of sources that listen
 	closers []func() error
 	writing sync.Mutex // of the report
 }
@@ -88,11 +90,36 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 		if f.Lanes < f.Config.Lanes {
 			s.log.Debug("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
 		}
-		w := ops.NewWatch(f.Pipeline(links))
+		p := f.Pipeline(links)
+		if err := s.listen(ctx, f.Config, p); err != nil {
+			return fmt.Errorf("pipeline %s: source: %w", f.Config.Name, err)
+		}
+		w := ops.NewWatch(p)
 		w.Notes = f.Config.Notes()
 		s.watches = append(s.watches, w)
 	}
 	return nil
+}
+
+// listener is a source that takes notes also between its passes, such as which
+// objects are new.
+type listener interface {
+	// Listen begins to listen. serve takes what comes, until its context ends;
+	// it is nil if there is nothing to listen to.
+	Listen(ctx context.Context, store pipeline.Store) (serve func(context.Context) error, err error)
+}
+
+// listen lets the source of a pipeline that repeats its passes listen.
+func (s *session) listen(ctx context.Context, c *config.Pipeline, p *pipeline.Pipeline) error {
+	l, ok := p.Source.(listener)
+	if !ok || !s.daemon(c) {
+		return nil
+	}
+	serve, err := l.Listen(ctx, p.Store)
+	if serve != nil {
+		s.serves = append(s.serves, serve)
+	}
+	return err
 }
 
 // openState opens the state of a pipeline and ties it to its stages.
@@ -126,6 +153,12 @@ func (s *session) move(ctx context.Context) error {
 		g.Go(func() error {
 			defer stop()
 			return ops.Serve(shown, s.http, ops.Handler(build(), s.watches...))
+		})
+	}
+	for _, serve := range s.serves {
+		g.Go(func() error {
+			defer stop()
+			return serve(ctx)
 		})
 	}
 	g.Go(func() error { s.progress(shown); return nil })

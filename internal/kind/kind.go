@@ -114,6 +114,13 @@ type Sink interface {
 	Build(env Env) (pipeline.Sink, error)
 }
 
+// Filed is a group of options that wants to know from which files options of
+// its own were taken, because it reads them again while it runs.
+type Filed interface {
+	// FromFile says that an option, as its tag calls it, was read from a file.
+	FromFile(option, path string)
+}
+
 // Noter is a Source that says what its passes leave out as they are configured,
 // a sentence each, for check and the report.
 type Noter interface{ Notes(env Env) []string }

@@ -79,7 +79,7 @@ func (f *From) headers(h http.Header) {
 // unchanged looks after a copy whether its source is still the same, at stores
 // that may have ignored that condition.
 func (c *Client) unchanged(ctx context.Context, from From) error {
-	if c.profile.conditionalWrites == yes || from.VersionID != "" {
+	if c.profile.conditional == yes || from.VersionID != "" {
 		return nil
 	}
 	bucket, err := c.where.bucket(ctx, from.Bucket)
@@ -122,7 +122,8 @@ func (c *Client) copyParts(ctx context.Context, n New, from From) error {
 
 // parts copies all parts of an object.
 func (c *Client) parts(ctx context.Context, key, upload string, from From) ([]string, error) {
-	size := max(copiedPart, (from.Size+MaxParts-1)/MaxParts)
+	most := int64(c.profile.maxParts)
+	size := max(copiedPart, c.profile.minPart, (from.Size+most-1)/most)
 	etags := make([]string, (from.Size+size-1)/size)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(copiers)

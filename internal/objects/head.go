@@ -23,6 +23,15 @@ type Info struct {
 	Parts              int // in which it was uploaded, if its ETag says so; else 0
 }
 
+// As is what an object is to be that is like this one, under a key. Its tags
+// are not known.
+func (i *Info) As(key string) New {
+	return New{
+		Key: key, ContentType: i.ContentType, Meta: i.Meta, CacheControl: i.CacheControl, ContentEncoding: i.ContentEncoding,
+		ContentDisposition: i.ContentDisposition, ContentLanguage: i.ContentLanguage, StorageClass: i.Class,
+	}
+}
+
 const (
 	metaHeader    = "X-Amz-Meta-"
 	versionHeader = "X-Amz-Version-Id"

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -91,7 +90,7 @@ func (c *Client) Prefixes(ctx context.Context, prefix, delimiter, after string) 
 		return nil, false, err
 	}
 	for _, raw := range l.page.prefixes {
-		p, err := l.page.decode(raw)
+		p, err := l.page.key(raw)
 		if err != nil {
 			return nil, false, l.named(err)
 		}
@@ -214,48 +213,6 @@ func (l *lister) named(err error) error {
 	return fmt.Errorf("list %s: %w", l.c.Name(l.prefix), err)
 }
 
-// decode gives a key of the page. A store that does not know the encoding does
-// not say that it has used it.
-func (p *page) decode(key []byte) (string, error) {
-	if !p.encoded || bytes.IndexByte(key, '%') < 0 && bytes.IndexByte(key, '+') < 0 {
-		return string(key), nil
-	}
-	s, err := url.QueryUnescape(string(key))
-	if err != nil {
-		return "", fmt.Errorf("key %q: %w", key, err)
-	}
-	return s, nil
-}
-
-// object reads an entry.
-func (p *page) object(e *entry) (Object, error) {
-	key, err := p.decode(e.key)
-	if err != nil {
-		return Object{}, err
-	}
-	size, serr := strconv.ParseInt(string(bytes.TrimSpace(e.size)), 10, 64)
-	if key == "" || (serr != nil || size < 0) && !e.deleted {
-		return Object{}, fmt.Errorf("entry %q has no key or no size", key)
-	}
-	at, err := modified(e.modified)
-	if err != nil {
-		return Object{}, fmt.Errorf("entry %q: %w", key, err)
-	}
-	return Object{
-		Key: key, ETag: string(bytes.Trim(e.etag, `"`)), VersionID: string(e.version),
-		Size: size, Modified: at, Class: class(string(e.class)),
-	}, nil
-}
-
-// modified reads the time of an entry, as 2026-01-02T03:04:05.678Z.
-func modified(b []byte) (time.Time, error) {
-	if len(b) == 0 {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339, string(b))
-	return t.Truncate(time.Second), err
-}
-
 // Reach asks the bucket for a sign of life, and says what is wrong if there is
 // none.
 func (c *Client) Reach(ctx context.Context) error {
@@ -269,22 +226,4 @@ func (c *Client) Reach(ctx context.Context) error {
 		return fmt.Errorf("bucket %s: %w", c.bucket, err)
 	}
 	return nil
-}
-
-func unquote(etag string) string { return strings.Trim(etag, `"`) }
-
-// class is the name of a storage class; "" is the usual one.
-func class(c string) string {
-	if c == "STANDARD" {
-		return ""
-	}
-	return c
-}
-
-// versionID is the id of a version; "": the bucket keeps none.
-func versionID(id string) string {
-	if id == "null" {
-		return ""
-	}
-	return id
 }

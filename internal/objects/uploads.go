@@ -35,6 +35,9 @@ func (c *Client) Begin(ctx context.Context, n New) (upload string, err error) {
 // Complete is to be told of it: its ETag, and its checksum where the store is
 // given one.
 func (c *Client) Part(ctx context.Context, key, upload string, n int, body []byte) (etag string, err error) {
+	if n > c.profile.maxParts {
+		return "", fmt.Errorf("put %s: the store takes no more than %d parts of one object", c.Name(key), c.profile.maxParts)
+	}
 	h := http.Header{}
 	c.sum(h, body, false)
 	r := &request{op: "UploadPart", method: http.MethodPut, key: key, query: part(upload, n), header: h, body: body}

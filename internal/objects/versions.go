@@ -43,7 +43,7 @@ func (c *Client) Versions(ctx context.Context, prefix, after string, f func(v Ve
 		if !l.page.truncated {
 			return nil
 		}
-		next, err := l.page.decode([]byte(l.page.marker))
+		next, err := l.page.key([]byte(l.page.marker))
 		if err != nil || next < key || next == key && l.page.version == id {
 			return fmt.Errorf("list versions of %s: the store says that there is more after %q, but not how to ask for it", c.Name(prefix), key)
 		}

@@ -50,8 +50,8 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	if strings.ContainsAny(c.Prefix, "{}") {
 		list = append(list, kind.Problem{Option: "prefix", Message: "fields belong into key; the prefix is taken as it is"})
 	}
-	if c.Part < objects.MinPart || c.Part > objects.MaxPart {
-		list = append(list, kind.Problem{Option: "part", Message: "parts have from 5MiB to 5GiB"})
+	if least, most, _ := c.PartBounds(); int64(c.Part) < least || int64(c.Part) > most {
+		list = append(list, kind.Problem{Option: "part", Message: fmt.Sprintf("parts have from %s to %s", unit.Bytes(least), unit.Bytes(most))})
 	}
 	t, err := c.template()
 	if err != nil {
@@ -133,8 +133,9 @@ func (s *Sink) open(ctx context.Context, p *pipeline.Pass, client *objects.Clien
 	return &writer{w, client}, nil
 }
 
-// Check connects to the bucket and says where objects would go. It changes
-// nothing there.
+// Check connects to the bucket and says where objects would go. If it is not
+// known whether the store honours conditions, it writes an object there to try
+// that, and removes it again.
 func (s *Sink) Check(ctx context.Context) ([]string, error) {
 	client, err := s.config.Client(ctx, 1)
 	if err != nil {
@@ -144,8 +145,15 @@ func (s *Sink) Check(ctx context.Context) ([]string, error) {
 	if err := client.Reach(ctx); err != nil {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("bucket %s: objects go to %s", s.config.Bucket, s.key)}, nil
+	if _, err := client.Conditional(ctx, s.config.Prefix+probeName); err != nil {
+		return nil, err
+	}
+	findings, err := client.Findings(ctx)
+	return append([]string{fmt.Sprintf("bucket %s: objects go to %s", s.config.Bucket, s.key)}, findings...), err
 }
+
+// probeName is what the name of an object begins with by which a store is tried.
+const probeName = "sluice-probe"
 
 // writer writes one pass.
 type writer struct {

@@ -12,9 +12,19 @@ import (
 // that none is the last by far.
 const spansPerLane = 4
 
-// Plan implements [pipeline.Reader]. A lane is a range of keys; the last one has
-// no end.
+// Plan implements [pipeline.Reader]. A lane is a range of keys, of which the last
+// one has no end; or a share of what notifications have named.
 func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
+	wait, err := r.due()
+	if err != nil {
+		return nil, err
+	}
+	if wait > 0 {
+		return r.planHints(ctx, wait)
+	}
+	if err := r.lists(); err != nil {
+		return nil, err
+	}
 	spans, err := r.spans(ctx, r.client, max(1, r.pass.Parallel))
 	if err != nil {
 		return nil, err
@@ -40,6 +50,9 @@ func (r *reader) lanes(spans []span, t times) []pipeline.Lane {
 		lanes[i] = pipeline.Lane{
 			Name: fmt.Sprintf("%s-%0*d", r.config.Bucket, digits, i), Part: i, Parts: len(lanes),
 			ID: r.config.Identity() + " " + s.String(), Spec: spec{s.String(), t}.String(),
+		}
+		if r.news {
+			lanes[i].ID = newID(lanes[i].ID, r.pass.Number)
 		}
 	}
 	return lanes

@@ -57,19 +57,23 @@ type listing struct {
 	ahead *ahead
 	keys  span // behind the position
 	times times
+	lane  pipeline.Lane
 	from  pipeline.Position
 	left  int // objects that nobody wants, since the last one that somebody did
 }
 
 func (r *reader) lister(lane pipeline.Lane, from pipeline.Position) (*listing, error) {
 	spec, keys, err := parseSpec(lane.Spec)
-	return &listing{reader: r, keys: keys, times: spec.times, from: from}, err
+	return &listing{reader: r, keys: keys, times: spec.times, lane: lane, from: from}, err
 }
 
 // all sends all items.
 func (l *listing) all(ctx context.Context, out chan<- *pipeline.Item) error {
 	if l.config.Versions == allVersions {
 		return l.versions(ctx, out)
+	}
+	if spec, _, _ := parseSpec(l.lane.Spec); spec.Keys == hintLanes {
+		return l.hints(ctx, out)
 	}
 	after, err := untoken(l.from.Token)
 	if err != nil {
@@ -81,9 +85,19 @@ func (l *listing) all(ctx context.Context, out chan<- *pipeline.Item) error {
 			return err
 		}
 	}
-	return l.client.ListUntil(ctx, l.config.Prefix, max(l.keys.after, after), l.keys.until, func(o objects.Object) error {
-		return l.send(ctx, out, o, token(o.Key))
-	})
+	after = max(l.keys.after, after)
+	list := func(f func(objects.Object) error) error {
+		return l.client.ListUntil(ctx, l.config.Prefix, after, l.keys.until, func(o objects.Object) error {
+			if !l.config.After.leaves(o.Key) {
+				return nil
+			}
+			return f(o)
+		})
+	}
+	if l.news {
+		return l.new(ctx, out, after, list)
+	}
+	return list(func(o objects.Object) error { return l.send(ctx, out, o, token(o.Key)) })
 }
 
 // first sends the object in which the lane goes on, as it is now. If there is
@@ -106,26 +120,47 @@ func (l *listing) first(ctx context.Context, out chan<- *pipeline.Item) error {
 // send sends an object, if it is wanted. Where many are not, a position alone
 // moves the lane on.
 func (l *listing) send(ctx context.Context, out chan<- *pipeline.Item, o objects.Object, token string) error {
-	if !l.wanted.takes(o, strings.TrimPrefix(o.Key, l.config.Prefix), l.times) {
+	if !l.wants(o) {
 		if l.left++; l.left < full {
 			return nil
 		}
-		l.left = 0
-		return pipeline.Send(ctx, out, &pipeline.Item{Key: o.Key, Pos: pipeline.Position{Token: token}})
+		return l.move(ctx, out, token, passed{})
 	}
+	return l.give(ctx, out, o, token, passed{})
+}
+
+// wants says whether an object is one of those that were asked for.
+func (l *listing) wants(o objects.Object) bool {
+	return l.wanted.takes(o, strings.TrimPrefix(o.Key, l.config.Prefix), l.times)
+}
+
+// give sends an object, and what comes with it.
+func (l *listing) give(ctx context.Context, out chan<- *pipeline.Item, o objects.Object, token string, with passed) error {
 	l.left = 0
 	it := l.item(o, l.ahead)
 	it.Pos.Token = token
-	if b, ok := it.Body.(*body); ok && !archives[o.Class] {
-		l.ahead.add(b)
+	with.to(it)
+	if b, ok := it.Body.(*body); ok {
+		b.pinned = l.from.Inner != "" && o.Key == l.from.Key // a hint's
+		if !archives[o.Class] {
+			l.ahead.add(b)
+		}
 	}
+	return pipeline.Send(ctx, out, it)
+}
+
+// move sends a position alone.
+func (l *listing) move(ctx context.Context, out chan<- *pipeline.Item, token string, with passed) error {
+	l.left = 0
+	it := &pipeline.Item{Pos: pipeline.Position{Token: token}}
+	with.to(it)
 	return pipeline.Send(ctx, out, it)
 }
 
 // item makes an item of an object. What only looks like a directory in the
 // consoles of stores holds nothing: it is counted as skipped.
 func (r *reader) item(o objects.Object, a *ahead) *pipeline.Item {
-	it := &pipeline.Item{Key: o.Key, Version: r.version(o), Pos: pipeline.Position{Token: token(o.Key)}, Size: o.Size, Records: -1}
+	it := &pipeline.Item{Key: o.Key, Version: r.version(o), Pos: pipeline.Position{Token: token(o.Key)}, Size: o.Size, Records: -1, Notes: r.notes(o)}
 	if o.Size == 0 && strings.HasSuffix(o.Key, "/") {
 		it.Records, it.Counts.Skipped = 0, 1
 		return it
@@ -133,6 +168,15 @@ func (r *reader) item(o objects.Object, a *ahead) *pipeline.Item {
 	it.Meta = &pipeline.Meta{Modified: o.Modified}
 	it.Body = &body{reader: r, ahead: a, item: it, content: r.client.Content(o), size: o.Size}
 	return it
+}
+
+// notes are the rows that the save writes which covers an object.
+func (r *reader) notes(o objects.Object) []pipeline.Row {
+	notes := r.config.After.notes(o.Key, r.version(o))
+	if r.news {
+		notes = append(notes, known(o.Key, r.version(o)))
+	}
+	return notes
 }
 
 // version names the bytes of an object. Few stores give no ETag.

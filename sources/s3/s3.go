@@ -13,7 +13,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
+	"sluice/internal/keys"
 	"sluice/internal/objects"
 	"sluice/pipeline"
 )
@@ -22,6 +24,8 @@ import (
 type Source struct {
 	config Config
 	wanted wanted
+	news   bool          // passes take what is new
+	posted chan struct{} // a webhook was told something
 }
 
 // page is about what a page of a listing takes while it is read.
@@ -46,7 +50,26 @@ func (s *Source) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Reader, e
 		client.Close()
 		return nil, err
 	}
-	return &reader{s, client, p}, nil
+	r := &reader{Source: s, client: client, pass: p}
+	if err := r.openMail(ctx); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// openMail opens the queue, if there is one.
+func (r *reader) openMail(ctx context.Context) error {
+	n := r.config.Notifications
+	if n == nil || n.SQS == nil {
+		return nil
+	}
+	queue, err := n.SQS.Open(ctx, r.config.Config.Config, time.Duration(r.config.Retry))
+	if err != nil {
+		return err
+	}
+	r.mail = &mail{queue: queue, every: time.Duration(n.SQS.Visibility) / 3, open: map[string]int{}, keys: map[string][]string{}}
+	return nil
 }
 
 // Check connects to the bucket and says what would be read, one finding a line.
@@ -91,7 +114,8 @@ func (s *Source) look(ctx context.Context, client *objects.Client) ([]string, er
 		found = append(found, fmt.Sprintf("bucket %s: %d of the first %d objects are in class %s, which must be restored before it can be read (archived: %s)",
 			s.config.Bucket, archived[class], len(page), class, s.config.Archived))
 	}
-	return found, nil
+	findings, err := client.Findings(ctx)
+	return append(found, findings...), err
 }
 
 // reader reads one pass. It implements [pipeline.Reader].
@@ -99,10 +123,29 @@ type reader struct {
 	*Source
 	client *objects.Client
 	pass   *pipeline.Pass
+	mail   *mail // nil: none
+}
+
+// Saved implements [pipeline.Saver].
+func (r *reader) Saved(ctx context.Context, lane pipeline.Lane, pos pipeline.Position) error {
+	if err := (&finisher{r.config.After, r}).finish(ctx); err != nil {
+		return err
+	}
+	if s, _, err := parseSpec(lane.Spec); r.mail == nil || err != nil || s.Keys != hintLanes {
+		return err
+	}
+	last, err := untoken(pos.Token)
+	if err != nil {
+		return err
+	}
+	return r.mail.saved(ctx, func(key string) bool { return key <= last && keys.Part(key, lane.Parts) == lane.Part })
 }
 
 // Close implements [pipeline.Reader].
 func (r *reader) Close() error {
+	if r.mail != nil {
+		r.mail.close()
+	}
 	r.client.Close()
 	return nil
 }

@@ -79,7 +79,7 @@ func TestArchivedObjectsAreReportedOrRestored(t *testing.T) {
 		}
 	}
 	got, err := buildWith(t, s3.Config{Config: f.config, Archived: "report"}).(*s3.Source).Check(t.Context())
-	if err != nil || len(got) != 2 || !strings.Contains(got[1], "1 of the first 2 objects are in class DEEP_ARCHIVE") {
+	if err != nil || len(got) != 5 || !strings.Contains(got[1], "1 of the first 2 objects are in class DEEP_ARCHIVE") {
 		t.Errorf("check: got %q, %v", got, err)
 	}
 }

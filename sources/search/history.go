@@ -60,9 +60,9 @@ func (r *reader) follow(ctx context.Context, f *found) (map[string]*history, err
 			return nil, err
 		}
 		now := make([]string, i.Shards)
-		from := make([]int64, i.Shards)
+		from := slices.Repeat([]int64{-1}, i.Shards)
 		for n, s := range f.shards[i.Name].Shards {
-			if from[n] = -1; s != nil {
+			if s != nil {
 				now[n], from[n] = s.History, s.Checkpoint
 			}
 		}

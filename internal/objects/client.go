@@ -33,6 +33,7 @@ type Client struct {
 	gates   [classes]pace.Gate
 	skew    atomic.Int64 // what the store's clock is ahead of ours, in nanoseconds
 	reached atomic.Bool  // the store has answered
+	read    atomic.Int64 // when an object was opened last; 0: never
 	known   known
 }
 
@@ -63,6 +64,9 @@ func (c *Config) Client(ctx context.Context, _ int) (*Client, error) {
 // Close closes connections that are not in use, once no other client shares
 // them. It may be called again.
 func (c *Client) Close() { c.close() }
+
+// Bucket is the name of the bucket.
+func (c *Client) Bucket() string { return c.bucket }
 
 // Name is how errors call an object.
 func (c *Client) Name(key string) string { return c.bucket + "/" + key }

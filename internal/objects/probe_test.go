@@ -58,6 +58,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.objects[r.URL.Path+"?"] = string(body)
 	case r.Method == "PUT":
 		f.objects[r.URL.Path] = string(body)
+	case r.Method == "GET" && q.Has("uploads"):
+		io.WriteString(w, "<ListMultipartUploadsResult/>")
 	case r.Method == "POST" && q.Has("uploads"):
 		io.WriteString(w, "<R><UploadId>id</UploadId></R>")
 	case r.Method == "POST":

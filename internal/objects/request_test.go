@@ -1,6 +1,7 @@
 package objects_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -126,14 +127,15 @@ func TestAnErrorInAReplyOfSuccessIsAnError(t *testing.T) {
 // A store that answers before it has read the body is answered with nothing that
 // the caller has put into its buffer since.
 func TestABodyIsNotReadAfterItsRequest(t *testing.T) {
-	body := make([]byte, 16<<20)
+	body, other := make([]byte, 16<<20), bytes.Repeat([]byte("x"), 16<<20)
 	var back sync.WaitGroup
 	back.Add(1)
 	result := make(chan string, 1)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).EnableFullDuplex()
-		w.Header().Set("Content-Length", "0")
+		w.Header().Set("Content-Length", "2")
 		w.WriteHeader(400)
+		io.WriteString(w, "no")
 		http.NewResponseController(w).Flush()
 		back.Wait()
 		buf, found := make([]byte, 1<<20), ""
@@ -158,9 +160,7 @@ func TestABodyIsNotReadAfterItsRequest(t *testing.T) {
 	if err := client(t, cfg).Put(t.Context(), objects.New{Key: "k"}, body); err == nil {
 		t.Fatal("got no error")
 	}
-	for i := range body {
-		body[i] = 'x'
-	}
+	copy(body, other)
 	back.Done()
 	if found := <-result; found != "" {
 		t.Errorf("the store got %s", found)

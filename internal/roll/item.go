@@ -67,7 +67,7 @@ func (w *Writer) name(lane pipeline.Lane, it *pipeline.Item) (string, error) {
 	if lane.Aside {
 		return w.key.Aside(it.Key)
 	}
-	return w.key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key})
+	return w.key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key, Version: it.Version})
 }
 
 // object streams an item into an object of its own.

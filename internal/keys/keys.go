@@ -115,6 +115,17 @@ func (t *Template) Has(field string) bool {
 	return false
 }
 
+// Passing is the first field whose value may be another for the same item in
+// another pass, or "".
+func (t *Template) Passing() string {
+	for _, f := range []string{"sequence", "pass", "date", "lane"} {
+		if t.Has(f) {
+			return f
+		}
+	}
+	return ""
+}
+
 // Sequence is the number of the k-th object of a lane, from 0. Lanes that
 // share an index share the numbers too if the template does not name the lane:
 // the k-th object of part i of n has number k·n+i.

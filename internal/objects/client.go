@@ -65,5 +65,8 @@ func (c *Config) Client(ctx context.Context, _ int) (*Client, error) {
 // them. It may be called again.
 func (c *Client) Close() { c.close() }
 
+// Bucket is the name of the bucket.
+func (c *Client) Bucket() string { return c.bucket }
+
 // Name is how errors call an object.
 func (c *Client) Name(key string) string { return c.bucket + "/" + key }

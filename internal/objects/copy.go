@@ -58,7 +58,11 @@ func (c *Client) copy(ctx context.Context, n New, from From) error {
 	if err := c.document(ctx, r, &reply); err != nil {
 		return err
 	}
-	return c.unchanged(ctx, from)
+	if err := c.unchanged(ctx, from); err != nil {
+		return err
+	}
+	n.made(reply.ETag)
+	return nil
 }
 
 // headers says in a request what is copied.
@@ -105,10 +109,13 @@ func (c *Client) copyParts(ctx context.Context, n New, from From) error {
 		}
 	}
 	upload, err := c.Begin(ctx, n)
-	if err != nil {
+	if upload == "" {
 		return err
 	}
-	etags, err := c.parts(ctx, n.Key, upload, from)
+	var etags []string
+	if err == nil {
+		etags, err = c.parts(ctx, n.Key, upload, from)
+	}
 	if err == nil {
 		err = c.unchanged(ctx, from)
 	}

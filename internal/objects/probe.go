@@ -2,7 +2,6 @@ package objects
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -39,14 +38,13 @@ func (k *fact) get(f func() (bool, error)) (bool, error) {
 
 // Conditional says whether the store honours If-None-Match, so that New.Absent
 // means something. If its profile does not know, that is tried: an object is put
-// and uploaded in parts under key and a random suffix, where there is one, and
-// removed again. It asks once.
+// and uploaded in parts under key, which nobody else uses, where there is one,
+// and removed again. It asks once.
 func (c *Client) Conditional(ctx context.Context, key string) (bool, error) {
 	if known := c.profile.conditional; known != try {
 		return known == yes, nil
 	}
 	return c.known.conditional.get(func() (honoured bool, err error) {
-		key := key + "." + rand.Text()
 		if honoured, err = c.probe(ctx, key); err != nil {
 			err = fmt.Errorf("probe: %w", err)
 		}

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Begin begins an upload in parts and returns its id. A reply that is lost
-// leaves an upload behind that nobody knows.
+// Begin begins an upload in parts and returns its id, also with an error of
+// n.Begun. A reply that is lost leaves an upload behind that nobody knows.
 func (c *Client) Begin(ctx context.Context, n New) (upload string, err error) {
 	h := n.headers()
 	if c.profile.checksum == sumCRC32C { // without it, AWS takes no checksums of parts
@@ -28,7 +28,10 @@ func (c *Client) Begin(ctx context.Context, n New) (upload string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("put %s: begin upload: %w", c.Name(n.Key), err)
 	}
-	return reply.UploadId, nil
+	if n.Begun != nil {
+		err = n.Begun(reply.UploadId)
+	}
+	return reply.UploadId, err
 }
 
 // Part uploads part number n, from 1 on, of an upload, and returns what
@@ -90,11 +93,13 @@ func (c *Client) Complete(ctx context.Context, n New, upload string, etags []str
 	n.conditional(h)
 	var reply struct {
 		XMLName xml.Name `xml:"CompleteMultipartUploadResult"`
+		ETag    string
 	}
 	r := &request{op: "CompleteMultipartUpload", method: http.MethodPost, key: n.Key, query: query("uploadId", upload), header: h, body: body}
 	if err := c.document(ctx, r, &reply); err != nil {
 		return fmt.Errorf("put %s: complete: %w", c.Name(n.Key), err)
 	}
+	n.made(reply.ETag)
 	return nil
 }
 

@@ -9,8 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // cost is what a process has used.
@@ -27,16 +28,37 @@ func (b *bench) command(ctx context.Context, name string, args ...string) (cost,
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, &stdout, &stderr
 	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+b.store.AccessKey, "AWS_SECRET_ACCESS_KEY="+b.store.SecretKey, "AWS_REGION="+b.store.Region)
 	began := time.Now()
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		return cost{}, err
+	}
+	peak := make(chan int64, 1)
+	var g errgroup.Group
+	g.Go(func() error { peak <- watch(cmd.Process.Pid); return nil })
+	err := cmd.Wait()
+	g.Wait()
+	if err != nil {
 		text := stderr.String()
 		return cost{}, fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, text[max(0, len(text)-2000):])
 	}
-	c := cost{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(began), out: stdout.Bytes()}
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		c.rss = u.Maxrss << 10 // the kernel counts the parent's, too, but that is less
-	}
+	c := cost{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(began), rss: <-peak, out: stdout.Bytes()}
 	fmt.Fprintf(os.Stderr, "%s: CPU %v, %v long\n", filepath.Base(name), c.cpu.Round(time.Millisecond), c.wall.Round(time.Millisecond))
 	return c, nil
+}
+
+// watch gives the peak of a process's resident memory (VmHWM) when it has
+// ended. What the kernel tells afterwards counts the parent's memory, too.
+func watch(pid int) (peak int64) {
+	for {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		_, after, ok := strings.Cut(string(b), "VmHWM:")
+		if err != nil || !ok {
+			return peak
+		}
+		var kib int64
+		fmt.Sscan(after, &kib)
+		peak = max(peak, kib<<10)
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // place is a prefix of a bucket at a store.

@@ -33,7 +33,7 @@ func TestAStageKnowsTheFilesOfItsKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := c.Provider(cfg)
+	p := c.Config.Config.Provider(cfg)
 	for _, want := range []string{"old ", "new "} {
 		creds, err := p.Retrieve(t.Context())
 		if creds.AccessKeyID != want+"access" || creds.SecretAccessKey != want+"secret" || err != nil {

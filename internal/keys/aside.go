@@ -17,9 +17,12 @@ const (
 	IngestPipeline    = "_ingest_pipeline.json"
 )
 
-// IsMetadata says whether an object is metadata, by its key.
+// Manifest is the last segment of the key of a manifest, which is no data either.
+const Manifest = "_manifest.ndjson"
+
+// IsMetadata says whether an object is metadata or a manifest, by its key.
 func IsMetadata(key string) bool {
-	list := []string{Index, DataStream, IndexTemplate, LegacyTemplate, ComponentTemplate, IngestPipeline}
+	list := []string{Index, DataStream, IndexTemplate, LegacyTemplate, ComponentTemplate, IngestPipeline, Manifest}
 	return slices.Contains(list, path.Base(key))
 }
 

@@ -14,10 +14,10 @@ func (t *Template) Problems(env kind.Env) (problems []kind.Problem) {
 	add := func(format string, args ...any) {
 		problems = append(problems, kind.Problem{Option: "key", Message: fmt.Sprintf("%q: ", t.text) + fmt.Sprintf(format, args...)})
 	}
-	item := t.Has("key") || t.Has("stem") || t.Has("ext")
+	item := t.Has("key") || t.Has("stem") || t.Has("ext") || t.Has("version")
 	switch {
 	case t.Rolled() && item:
-		add("an object of several items has no {key}, {stem} or {ext}: leave out either them or {sequence}")
+		add("an object of several items has no {key}, {stem}, {ext} or {version}: leave out either them or {sequence}")
 	case t.Rolled() && !t.Has("lane") && !t.Has("index"):
 		add("objects of different lanes would get one key: add {lane} or {index}")
 	case t.Rolled() && env.Every && !t.Has("pass"):

@@ -128,13 +128,13 @@ func TestATemplateThatIsNotInjectiveIsRefused(t *testing.T) {
 
 func TestAnAcceptedTemplateIsInjective(t *testing.T) {
 	part := rapid.SampledFrom([]string{"{index}", "{lane}", "{sequence}", "{sequence:3}", "{pass}", "{pass:2}", "{date:2006/01}",
-		"{date:01}", "{key}", "{stem}", "{ext}", "{stem}{ext}", "{stem}.a{ext}", "/", "-", "a/", "/a", "1", "a", "_s_", ".", "-1/1-"})
+		"{date:01}", "{key}", "{stem}", "{ext}", "{stem}{ext}", "{stem}.a{ext}", "{version}", "/", "-", "a/", "/a", "1", "a", "_s_", ".", "-1/1-"})
 	word := rapid.StringMatching(`[a1._-]{1,4}`)
 	path := rapid.StringMatching(`[a1.]{1,3}(/[a1.]{1,3}){0,2}`)
 	draw := func(r *rapid.T, tmpl *keys.Template) (v keys.Values, shown string) {
-		v = keys.Values{Index: word.Draw(r, "index"), Lane: word.Draw(r, "lane"), Key: path.Draw(r, "key"),
+		v = keys.Values{Index: word.Draw(r, "index"), Lane: word.Draw(r, "lane"), Key: path.Draw(r, "key"), Version: word.Draw(r, "version"),
 			Sequence: rapid.Int64Range(0, 1200).Draw(r, "sequence"), Pass: rapid.Int64Range(1, 120).Draw(r, "pass")}
-		for field, value := range map[string]any{"index": v.Index, "lane": v.Lane, "key": v.Key, "stem": v.Key, "sequence": v.Sequence, "pass": v.Pass} {
+		for field, value := range map[string]any{"index": v.Index, "lane": v.Lane, "key": v.Key, "stem": v.Key, "version": v.Version, "sequence": v.Sequence, "pass": v.Pass} {
 			if tmpl.Has(field) {
 				shown += fmt.Sprintf("%s=%v ", field, value)
 			}

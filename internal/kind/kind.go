@@ -13,7 +13,7 @@
 //	min:"1" max:"9"      bounds of an integer
 //	file:"true"          it may also be given as name_file, the path of a file that holds it
 //
-// Field types: string, bool, int, int64, []string, unit.Bytes, unit.Duration,
+// Field types: string, bool, int, int64, []string, unit.Bytes, unit.Duration, unit.Share,
 // unit.Secret, *T of these (nil: not given), structs, and []struct. A
 // unit.Secret named x may also be given as x_file, the path of a file that holds it.
 package kind
@@ -48,6 +48,9 @@ type Env struct {
 	Target    Lister // the sink, if it is one
 	Scratch   string // directory for files that are worth nothing to another process; it need not be there
 	Transient bool   // the state lives no longer than the process (copy without --state)
+
+	Transforms string       // identities of the transforms, in order: what the bytes at the sink depend on
+	DryRun     func(Change) // nil: a real run; else nothing is changed, and this is told what would be, from several goroutines
 }
 
 // Problem is an option whose value cannot be used.

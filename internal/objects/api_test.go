@@ -62,7 +62,7 @@ func TestWhatIsSaidOfANewObjectComesBack(t *testing.T) {
 		if got.ETag == "" || got.Modified.IsZero() {
 			t.Errorf("%s: got %+v, want an ETag and a time", what, got)
 		}
-		got.ETag, got.Modified, got.Checksum, got.Parts = "", time.Time{}, objects.Checksum{}, 0
+		got.ETag, got.Modified, got.Checksum, got.Parts, got.Tagged = "", time.Time{}, objects.Checksum{}, 0, 0
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", what, err, diff)
 		}

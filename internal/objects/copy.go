@@ -58,7 +58,11 @@ func (c *Client) copy(ctx context.Context, n New, from From) error {
 	if err := c.document(ctx, r, &reply); err != nil {
 		return err
 	}
-	return c.unchanged(ctx, from)
+	if err := c.unchanged(ctx, from); err != nil {
+		return err
+	}
+	n.made(reply.ETag)
+	return nil
 }
 
 // headers says in a request what is copied.
@@ -79,7 +83,7 @@ func (f *From) headers(h http.Header) {
 // unchanged looks after a copy whether its source is still the same, at stores
 // that may have ignored that condition.
 func (c *Client) unchanged(ctx context.Context, from From) error {
-	if c.profile.conditionalWrites == yes || from.VersionID != "" {
+	if c.profile.conditional == yes || from.VersionID != "" {
 		return nil
 	}
 	bucket, err := c.where.bucket(ctx, from.Bucket)
@@ -105,10 +109,13 @@ func (c *Client) copyParts(ctx context.Context, n New, from From) error {
 		}
 	}
 	upload, err := c.Begin(ctx, n)
-	if err != nil {
+	if upload == "" {
 		return err
 	}
-	etags, err := c.parts(ctx, n.Key, upload, from)
+	var etags []string
+	if err == nil {
+		etags, err = c.parts(ctx, n.Key, upload, from)
+	}
 	if err == nil {
 		err = c.unchanged(ctx, from)
 	}
@@ -122,7 +129,8 @@ func (c *Client) copyParts(ctx context.Context, n New, from From) error {
 
 // parts copies all parts of an object.
 func (c *Client) parts(ctx context.Context, key, upload string, from From) ([]string, error) {
-	size := max(copiedPart, (from.Size+MaxParts-1)/MaxParts)
+	most := int64(c.profile.maxParts)
+	size := max(copiedPart, c.profile.minPart, (from.Size+most-1)/most)
 	etags := make([]string, (from.Size+size-1)/size)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(copiers)

@@ -29,7 +29,7 @@ func (c *Client) DeleteVersion(ctx context.Context, key, versionID string) error
 // before, and one that is put in the instant between them is lost.
 func (c *Client) DeleteIf(ctx context.Context, o Object) error {
 	r := &request{op: "DeleteObject", method: http.MethodDelete, key: o.Key}
-	if c.profile.conditionalDelete && o.ETag != "" {
+	if c.profile.deleteIf && o.ETag != "" {
 		r.header = http.Header{"If-Match": {`"` + o.ETag + `"`}}
 		err := c.delete(ctx, r)
 		if errors.Is(err, ErrPrecondition) { // an earlier try may have removed it, and its reply was lost

@@ -26,7 +26,8 @@ type Error struct {
 	Status        int
 	Code, Message string        // as the store said; a reply to HEAD has no message
 	After         time.Duration // before it is worth trying again, if the store said so
-	Region        string        // of the bucket, if the store said so
+	Region        string        // of the bucket, if the store said so and it is not ours
+	Missing       string        // the permissions that the request needs, if it was not allowed
 }
 
 // Error gives status, code, message and what to do about it.
@@ -56,8 +57,6 @@ func (e *Error) Is(target error) bool {
 
 var remedies = map[string]string{
 	"NoSuchBucket":          "create it, or check bucket and endpoint",
-	"AccessDenied":          "the credentials do not allow this",
-	"Forbidden":             "the credentials are wrong or do not allow this",
 	"InvalidAccessKeyId":    "check access_key",
 	"SignatureDoesNotMatch": "check secret_key; if it is right, a proxy on the way changes requests",
 	"ExpiredToken":          "the temporary credentials have expired: renew session_token",
@@ -75,11 +74,17 @@ func (e *Error) remedy() string {
 		return r
 	}
 	switch e.Code {
+	case codeDenied:
+		return "the credentials do not allow this: " + e.Missing
+	case codeForbidden:
+		return "the credentials are wrong or do not allow this: " + e.Missing
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "MovedPermanently", "IllegalLocationConstraintException":
-		if e.Region != "" {
-			return "the bucket is in another region: set region to " + e.Region
+		if e.Region == "" {
+			return "the bucket is in another region: set region"
 		}
-		return "the bucket is in another region: set region"
+	}
+	if e.Region != "" && (e.Status == http.StatusBadRequest || e.Status == http.StatusMovedPermanently) {
+		return "the bucket is in another region: set region to " + e.Region
 	}
 	return ""
 }
@@ -118,6 +123,12 @@ func (c *Client) refused(r *request, p *place, resp *http.Response) *Error {
 		e.Code = strings.ReplaceAll(http.StatusText(e.Status), " ", "")
 	}
 	c.learn(e, resp)
+	if e.Status == http.StatusForbidden {
+		e.Missing = needs(r, p, e.Message)
+	}
+	if e.Region == p.region {
+		e.Region = ""
+	}
 	return e
 }
 
@@ -187,5 +198,6 @@ func (c *Client) learn(e *Error, resp *http.Response) {
 const (
 	tolerance     = 15 * time.Minute // of stores, for the time of a signature
 	codeSkewed    = "RequestTimeTooSkewed"
+	codeDenied    = "AccessDenied"
 	codeForbidden = "Forbidden" // a 403 without a document
 )

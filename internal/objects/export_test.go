@@ -3,8 +3,12 @@ package objects
 import (
 	"bytes"
 	"context"
+	"encoding/xml"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -43,4 +47,67 @@ func Read(ctx context.Context, retry time.Duration, size int64, open func(off in
 		wait: func(a *attempts, err error) error { return a.again(ctx, err) }}
 	r.timer = time.AfterFunc(idle, r.rest)
 	return r
+}
+
+// Scan reads a page by the scanner alone, and Decode by encoding/xml: what it
+// says as text. The scanner leaves what is unusual to the other.
+func Scan(body []byte) (says string, unusual bool, err error) {
+	var p page
+	err = p.read(&scanner{rest: body})
+	return p.says(), err == errUnusual, err
+}
+
+// Decode is Scan by encoding/xml.
+func Decode(body []byte) (says string, err error) {
+	var p page
+	err = p.read(&decoder{xml.NewDecoder(bytes.NewReader(body))})
+	return p.says(), err
+}
+
+func (p *page) says() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v %v %q %q %q %q\n", p.truncated, p.encoded, p.token, p.marker, p.version, p.prefixes)
+	for _, e := range p.entries {
+		fmt.Fprintf(&b, "%q %q %q %q %q %q %v %v\n", e.key, e.modified, e.etag, e.size, e.class, e.version, e.latest, e.deleted)
+	}
+	return b.String()
+}
+
+// ScanObjects reads the objects of a page.
+func ScanObjects(body []byte, f func(Object)) error {
+	var p page
+	if err := p.scan(body); err != nil {
+		return err
+	}
+	for i := range p.entries {
+		o, err := p.object(&p.entries[i])
+		if err != nil {
+			return err
+		}
+		f(o)
+	}
+	return nil
+}
+
+// SetDial gives the client a transport of its own, which reaches the store in
+// another way than by TCP.
+func SetDial(c *Client, dial func() (net.Conn, error)) {
+	c.http = c.http.Clone()
+	c.http.Proxy = nil
+	c.http.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		made, err := dial()
+		if err != nil {
+			return nil, err
+		}
+		return &conn{made, c.stall}, nil
+	}
+	shared := c.close
+	c.close = func() { c.http.CloseIdleConnections(); shared() }
+}
+
+// Endpoint is where the requests for a bucket go, and the region and service
+// that they are signed for.
+func Endpoint(c *Client) string {
+	p := c.place
+	return p.scheme + "://" + p.host + p.path + " " + p.region + " " + p.service
 }

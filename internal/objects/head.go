@@ -21,6 +21,7 @@ type Info struct {
 	ContentLanguage    string
 	Checksum           Checksum
 	Parts              int // in which it was uploaded, if its ETag says so; else 0
+	Tagged             int // how many tags it has, as a reply to GET says; 0 of HEAD may mean that the store did not say
 }
 
 // As is what an object is to be that is like this one, under a key. Its tags
@@ -82,6 +83,7 @@ func infoOf(key string, resp *http.Response) Info {
 		ContentDisposition: h.Get("Content-Disposition"), ContentLanguage: h.Get("Content-Language"),
 		Checksum: checksumOf(h),
 	}
+	i.Tagged, _ = strconv.Atoi(h.Get("X-Amz-Tagging-Count"))
 	if at, err := http.ParseTime(h.Get("Last-Modified")); err == nil {
 		i.Modified = at.Truncate(time.Second)
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -42,7 +41,7 @@ func (c *Client) List(ctx context.Context, prefix, after string, f func(Object) 
 // ListUntil is [Client.List] of the keys up to the key until, which is among
 // them; "" is no end.
 func (c *Client) ListUntil(ctx context.Context, prefix, after, until string, f func(Object) error) error {
-	l := &lister{c: c, prefix: prefix, after: after, most: mostKeys}
+	l := &lister{c: c, prefix: prefix, after: after, bound: mostKeys}
 	for {
 		if err := l.load(ctx); err != nil {
 			return err
@@ -68,7 +67,7 @@ func (c *Client) ListUntil(ctx context.Context, prefix, after, until string, f f
 // Page gives the objects of one page of at most max keys after a key, and says
 // whether there are more.
 func (c *Client) Page(ctx context.Context, prefix, after string, max int) (objects []Object, more bool, err error) {
-	l := &lister{c: c, prefix: prefix, after: after, most: min(max, mostKeys)}
+	l := &lister{c: c, prefix: prefix, after: after, bound: min(max, mostKeys)}
 	if err := l.load(ctx); err != nil {
 		return nil, false, err
 	}
@@ -86,12 +85,12 @@ func (c *Client) Page(ctx context.Context, prefix, after string, max int) (objec
 // in order, as far as one page of a listing after a key shows it. If there is
 // more but no prefix, a thousand keys lie here without the delimiter in them.
 func (c *Client) Prefixes(ctx context.Context, prefix, delimiter, after string) (prefixes []string, more bool, err error) {
-	l := &lister{c: c, prefix: prefix, after: after, delimiter: delimiter, most: mostKeys}
+	l := &lister{c: c, prefix: prefix, after: after, delimiter: delimiter, bound: mostKeys}
 	if err := l.load(ctx); err != nil {
 		return nil, false, err
 	}
 	for _, raw := range l.page.prefixes {
-		p, err := l.page.decode(raw)
+		p, err := l.page.key(raw)
 		if err != nil {
 			return nil, false, l.named(err)
 		}
@@ -105,7 +104,7 @@ func (c *Client) Prefixes(ctx context.Context, prefix, delimiter, after string) 
 // Count counts the objects on the first page of a listing, and says whether
 // there are more.
 func (c *Client) Count(ctx context.Context, prefix string) (n int, more bool, err error) {
-	l := &lister{c: c, prefix: prefix, most: mostKeys}
+	l := &lister{c: c, prefix: prefix, bound: mostKeys}
 	err = l.load(ctx)
 	return len(l.page.entries), l.page.truncated, err
 }
@@ -116,6 +115,7 @@ type lister struct {
 	prefix, delimiter string
 	after             string // the key that came last
 	begun             bool   // it has a page
+	bound             int    // keys of any page, at most
 	most              int    // keys of the next page
 	body              []byte // of the page
 	page              page
@@ -150,6 +150,9 @@ func (l *lister) query() string {
 	if l.c.profile.encodeKeys { // else a control byte in one key makes the page unreadable
 		encoding = "url"
 	}
+	if l.most == 0 {
+		l.most = l.bound
+	}
 	if l.most < mostKeys {
 		keys = strconv.Itoa(l.most)
 	}
@@ -176,7 +179,7 @@ func (l *lister) read(resp *http.Response) (err error) {
 		return cmp.Or(errorIn(resp, l.body), unreadable(resp, err))
 	}
 	if n := len(l.page.entries) + len(l.page.prefixes); n > 0 { // as many as would make a good page of such keys
-		l.most = max(1, min(mostKeys, l.most, n*goodPage/len(l.body)))
+		l.most = max(1, min(l.bound, n*goodPage/len(l.body)))
 	}
 	return nil
 }
@@ -214,77 +217,17 @@ func (l *lister) named(err error) error {
 	return fmt.Errorf("list %s: %w", l.c.Name(l.prefix), err)
 }
 
-// decode gives a key of the page. A store that does not know the encoding does
-// not say that it has used it.
-func (p *page) decode(key []byte) (string, error) {
-	if !p.encoded || bytes.IndexByte(key, '%') < 0 && bytes.IndexByte(key, '+') < 0 {
-		return string(key), nil
-	}
-	s, err := url.QueryUnescape(string(key))
-	if err != nil {
-		return "", fmt.Errorf("key %q: %w", key, err)
-	}
-	return s, nil
-}
-
-// object reads an entry.
-func (p *page) object(e *entry) (Object, error) {
-	key, err := p.decode(e.key)
-	if err != nil {
-		return Object{}, err
-	}
-	size, serr := strconv.ParseInt(string(bytes.TrimSpace(e.size)), 10, 64)
-	if key == "" || (serr != nil || size < 0) && !e.deleted {
-		return Object{}, fmt.Errorf("entry %q has no key or no size", key)
-	}
-	at, err := modified(e.modified)
-	if err != nil {
-		return Object{}, fmt.Errorf("entry %q: %w", key, err)
-	}
-	return Object{
-		Key: key, ETag: string(bytes.Trim(e.etag, `"`)), VersionID: string(e.version),
-		Size: size, Modified: at, Class: class(string(e.class)),
-	}, nil
-}
-
-// modified reads the time of an entry, as 2026-01-02T03:04:05.678Z.
-func modified(b []byte) (time.Time, error) {
-	if len(b) == 0 {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339, string(b))
-	return t.Truncate(time.Second), err
-}
-
 // Reach asks the bucket for a sign of life, and says what is wrong if there is
 // none.
 func (c *Client) Reach(ctx context.Context) error {
 	err := c.do(ctx, &request{op: "HeadBucket", method: http.MethodHead}, nil)
 	var answer *Error
 	if errors.As(err, &answer) { // a reply to HEAD has no reason in it: ask for one
-		l := &lister{c: c, most: 1}
+		l := &lister{c: c, bound: 1}
 		err = c.do(ctx, &request{op: "ListObjectsV2", query: l.query()}, l.read)
 	}
 	if err != nil {
 		return fmt.Errorf("bucket %s: %w", c.bucket, err)
 	}
 	return nil
-}
-
-func unquote(etag string) string { return strings.Trim(etag, `"`) }
-
-// class is the name of a storage class; "" is the usual one.
-func class(c string) string {
-	if c == "STANDARD" {
-		return ""
-	}
-	return c
-}
-
-// versionID is the id of a version; "": the bucket keeps none.
-func versionID(id string) string {
-	if id == "null" {
-		return ""
-	}
-	return id
 }

@@ -17,6 +17,7 @@ type place struct {
 	scheme, host    string
 	path            string // before a key: "/", or "/bucket/"; as it is sent
 	region, service string
+	bucket          string
 }
 
 // where finds the places of buckets by the rules of AWS: regions, FIPS and
@@ -32,13 +33,16 @@ func newWhere(cfg aws.Config, c *Config) where {
 	var o s3.Options
 	s3.NewFromConfig(cfg, func(settled *s3.Options) { o = *settled })
 	p := s3.EndpointParameters{
-		Region: &cfg.Region, ForcePathStyle: aws.Bool(c.pathStyle()), UseArnRegion: aws.Bool(o.UseARNRegion),
+		Region: &cfg.Region, ForcePathStyle: aws.Bool(c.profile().pathStyle), UseArnRegion: aws.Bool(o.UseARNRegion),
 		UseFIPS: aws.Bool(o.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled), Accelerate: &o.UseAccelerate,
 		UseDualStack: aws.Bool(o.EndpointOptions.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled),
 		Endpoint:     o.BaseEndpoint,
 	}
 	if c.Endpoint != "" {
 		p.Endpoint = &c.Endpoint
+	}
+	if p.Endpoint != nil {
+		p.UseDualStack, p.Accelerate = nil, nil // which choose among those of AWS
 	}
 	return where{s3.NewDefaultEndpointResolverV2(), p.WithDefaults()}
 }
@@ -50,7 +54,7 @@ func (w where) bucket(ctx context.Context, name string) (place, error) {
 	if err != nil {
 		return place{}, fmt.Errorf("bucket %s: %w", name, err)
 	}
-	p := place{scheme: e.URI.Scheme, host: e.URI.Host, path: strings.TrimSuffix(e.URI.EscapedPath(), "/") + "/", region: *w.params.Region, service: "s3"}
+	p := place{scheme: e.URI.Scheme, host: e.URI.Host, path: strings.TrimSuffix(e.URI.EscapedPath(), "/") + "/", region: *w.params.Region, service: "s3", bucket: name}
 	options, _ := auth.GetAuthOptions(&e.Properties)
 	for _, o := range options {
 		if o.SchemeID != "sigv4" && o.SchemeID != auth.SchemeIDSigV4 { // the rules use the short form

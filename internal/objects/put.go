@@ -22,6 +22,7 @@ type New struct {
 	ContentType string
 	Meta        map[string]string // user metadata: lower-case names, ASCII values
 	Absent      bool              // it is to be made only if there is none: else ErrPrecondition
+	Match       string            // it is to replace the object of this ETag alone: else ErrPrecondition, or ErrNotFound
 
 	CacheControl       string
 	ContentEncoding    string
@@ -35,6 +36,16 @@ type New struct {
 	LockMode           string            // GOVERNANCE, COMPLIANCE: it cannot be changed until LockUntil
 	LockUntil          time.Time
 	LegalHold          bool // it cannot be changed until the hold is lifted
+
+	Begun func(upload string) error // is told the id of each upload before anything is sent to it; may be nil
+	Made  func(etag string)         // is told the ETag once the object is made; may be nil
+}
+
+// made tells of an object that was made.
+func (n *New) made(etag string) {
+	if n.Made != nil {
+		n.Made(unquote(etag))
+	}
 }
 
 // headers gives what requests say of the object that is made.
@@ -82,6 +93,9 @@ func (n *New) conditional(h http.Header) {
 	if n.Absent {
 		h["If-None-Match"] = []string{"*"}
 	}
+	if n.Match != "" {
+		h["If-Match"] = []string{`"` + n.Match + `"`}
+	}
 }
 
 // Put makes an object of body in one request. With n.Absent, [ErrPrecondition]
@@ -90,7 +104,10 @@ func (c *Client) Put(ctx context.Context, n New, body []byte) error {
 	h := n.headers()
 	n.conditional(h)
 	c.sum(h, body, n.locked())
-	err := c.do(ctx, &request{op: "PutObject", method: http.MethodPut, key: n.Key, header: h, body: body}, nil)
+	err := c.do(ctx, &request{op: "PutObject", method: http.MethodPut, key: n.Key, header: h, body: body}, func(resp *http.Response) error {
+		n.made(resp.Header.Get("ETag"))
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("put %s: %w", c.Name(n.Key), err)
 	}

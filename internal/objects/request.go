@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -98,9 +97,8 @@ func readAll(resp *http.Response) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// send sends a request once. The error is one of this package, of credentials,
-// or of ctx; without one, the status says success.
-func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
+// roundTrip is send without waiting.
+func (c *Client) roundTrip(ctx context.Context, r *request) (*http.Response, error) {
 	creds, err := c.creds.Retrieve(ctx)
 	if err != nil {
 		return nil, err
@@ -109,20 +107,17 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
 	if r.bucket != nil {
 		p = r.bucket
 	}
-	sent := &payload{bytes: r.body}
+	sent := &payload{bytes: r.body, ctx: ctx, c: c}
 	defer sent.end()
-	req, err := c.build(ctx, r, p, sent)
-	if err != nil {
-		return nil, err
-	}
+	req := c.build(sent.trace(ctx), r, p)
 	if creds.AccessKeyID != "" { // right before it is sent: a signature grows old
-		hash := req.Header.Get(hashHeader)
-		if err := c.signer.SignHTTP(ctx, creds, req, hash, p.service, p.region, time.Now().Add(time.Duration(c.skew.Load()))); err != nil {
+		now := time.Now().Add(time.Duration(c.skew.Load()))
+		if err := c.signer.SignHTTP(ctx, creds, req, req.Header.Get(hashHeader), p.service, p.region, now); err != nil {
 			return nil, fmt.Errorf("sign: %w", err)
 		}
 	}
 	r.unsigned(req, sent)
-	resp, err := c.http.Transport.RoundTrip(req)
+	resp, err := c.http.RoundTrip(req)
 	if err != nil {
 		return nil, unsent(err)
 	}
@@ -130,6 +125,9 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
 		return nil, c.refused(r, p, resp)
+	}
+	if c.limits.Bounded() {
+		resp.Body = &slowBody{resp.Body, ctx, c.limits}
 	}
 	return resp, nil
 }
@@ -141,7 +139,7 @@ const (
 
 // build makes the request with the headers that are signed: the host, those of
 // Amazon, and two that it wants to be signed. Proxies like to change others.
-func (c *Client) build(ctx context.Context, r *request, p *place, sent *payload) (*http.Request, error) {
+func (c *Client) build(ctx context.Context, r *request, p *place) *http.Request {
 	method := r.method
 	if method == "" {
 		method = http.MethodGet
@@ -156,13 +154,16 @@ func (c *Client) build(ctx context.Context, r *request, p *place, sent *payload)
 		}
 	}
 	hash := "UNSIGNED-PAYLOAD" // TLS guards the payload already; its hash costs more than all else
-	if p.scheme == "http" && !c.profile.unsigned {
+	if c.signsPayload() {
 		sum := sha256.Sum256(r.body)
 		hash = hex.EncodeToString(sum[:])
 	}
 	req.Header[hashHeader] = []string{hash}
-	return req, nil
+	return req
 }
+
+// signsPayload says whether payloads are part of signatures.
+func (c *Client) signsPayload() bool { return c.place.scheme == "http" && !c.profile.unsigned }
 
 // signed says whether a header is part of the signature.
 func signed(name string) bool {
@@ -188,54 +189,16 @@ func (r *request) unsigned(req *http.Request, sent *payload) {
 	req.GetBody = sent.reader
 }
 
-// payload is the bytes of a request. After the end of the request none of them
-// is read, though net/http may still be at it after an early reply.
-type payload struct {
-	bytes []byte
-	mu    sync.Mutex
-	over  bool
-}
-
-func (p *payload) end() {
-	p.mu.Lock()
-	p.over = true
-	p.mu.Unlock()
-}
-
-func (p *payload) reader() (io.ReadCloser, error) { return &payloadReader{payload: p}, nil }
-
-type payloadReader struct {
-	*payload
-	off int
-}
-
-// Read implements io.Reader.
-func (r *payloadReader) Read(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.over {
-		return 0, http.ErrBodyReadAfterClose
-	}
-	if r.off == len(r.bytes) {
-		return 0, io.EOF
-	}
-	n := copy(p, r.bytes[r.off:])
-	r.off += n
-	return n, nil
-}
-
-// Close implements io.Closer.
-func (r *payloadReader) Close() error { return nil }
-
 // sum adds the checksum to the headers of a request with a payload, so that the
 // store sees whether it got what we sent. It is never a trailer: too many
-// stores cannot read those.
+// stores cannot read those. Where the payload is signed, that is a checksum; but
+// AWS needs one of the usual kind for objects that are locked.
 func (c *Client) sum(h http.Header, body []byte, needed bool) {
 	switch {
 	case c.profile.checksum == sumCRC32C:
 		h[crc32cHeader] = []string{crc32c(body)}
-	case c.profile.checksum == sumMD5 && c.place.scheme == "https" || needed:
+	case c.profile.checksum == sumMD5 && !c.signsPayload() || needed:
 		sum := md5.Sum(body)
-		h.Set("Content-Md5", base64.StdEncoding.EncodeToString(sum[:]))
+		h["Content-Md5"] = []string{base64.StdEncoding.EncodeToString(sum[:])}
 	}
 }

@@ -17,6 +17,8 @@ type page struct {
 	token     string   // how to ask for it
 	marker    string   // in the older protocols, encoded as keys are
 	version   string
+	text      []byte // scratch
+	made      []byte // holds values that do not lie in the page's bytes
 }
 
 // entry is an object, or a version of one, as the page has it.
@@ -27,14 +29,16 @@ type entry struct {
 
 // reset makes the page ready for another one.
 func (p *page) reset() {
-	*p = page{entries: p.entries[:0], prefixes: p.prefixes[:0]}
+	*p = page{entries: p.entries[:0], prefixes: p.prefixes[:0], text: p.text, made: p.made}
 }
 
 // scan reads a page. It takes the XML that stores make, and all other XML by
 // way of encoding/xml, which takes fifteen times as long. A document that ends
 // early is an error. The page is valid until body changes.
 func (p *page) scan(body []byte) error {
-	err := p.read(&scanner{rest: body})
+	s := &scanner{rest: body, made: p.made[:0]}
+	err := p.read(s)
+	p.made = s.made
 	if err == errUnusual {
 		err = p.read(&decoder{xml.NewDecoder(bytes.NewReader(body))})
 	}
@@ -87,6 +91,9 @@ func (p *page) read(t tokens) error {
 				}
 			}
 		case text:
+			if depth == 0 && path[0] != nil && !blank(data) {
+				return errors.New("there is something behind its end")
+			}
 			if value == nil {
 				value = data
 			} else {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Begin begins an upload in parts and returns its id. A reply that is lost
-// leaves an upload behind that nobody knows.
+// Begin begins an upload in parts and returns its id, also with an error of
+// n.Begun. A reply that is lost leaves an upload behind that nobody knows.
 func (c *Client) Begin(ctx context.Context, n New) (upload string, err error) {
 	h := n.headers()
 	if c.profile.checksum == sumCRC32C { // without it, AWS takes no checksums of parts
@@ -28,13 +28,19 @@ func (c *Client) Begin(ctx context.Context, n New) (upload string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("put %s: begin upload: %w", c.Name(n.Key), err)
 	}
-	return reply.UploadId, nil
+	if n.Begun != nil {
+		err = n.Begun(reply.UploadId)
+	}
+	return reply.UploadId, err
 }
 
 // Part uploads part number n, from 1 on, of an upload, and returns what
 // Complete is to be told of it: its ETag, and its checksum where the store is
 // given one.
 func (c *Client) Part(ctx context.Context, key, upload string, n int, body []byte) (etag string, err error) {
+	if n > c.profile.maxParts {
+		return "", fmt.Errorf("put %s: the store takes no more than %d parts of one object", c.Name(key), c.profile.maxParts)
+	}
 	h := http.Header{}
 	c.sum(h, body, false)
 	r := &request{op: "UploadPart", method: http.MethodPut, key: key, query: part(upload, n), header: h, body: body}
@@ -87,11 +93,13 @@ func (c *Client) Complete(ctx context.Context, n New, upload string, etags []str
 	n.conditional(h)
 	var reply struct {
 		XMLName xml.Name `xml:"CompleteMultipartUploadResult"`
+		ETag    string
 	}
 	r := &request{op: "CompleteMultipartUpload", method: http.MethodPost, key: n.Key, query: query("uploadId", upload), header: h, body: body}
 	if err := c.document(ctx, r, &reply); err != nil {
 		return fmt.Errorf("put %s: complete: %w", c.Name(n.Key), err)
 	}
+	n.made(reply.ETag)
 	return nil
 }
 

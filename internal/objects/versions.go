@@ -21,7 +21,7 @@ type Version struct {
 // holding all of them. A VersionID is never empty here: the version "null" is
 // that of a bucket which did not keep versions then.
 func (c *Client) Versions(ctx context.Context, prefix, after string, f func(v Version) error) error {
-	l := &lister{c: c, prefix: prefix, after: after, most: mostKeys}
+	l := &lister{c: c, prefix: prefix, after: after, bound: mostKeys}
 	key, id := after, ""
 	for {
 		r := &request{op: "ListObjectVersions", query: query("versions", "", "encoding-type", "url", "key-marker", key, "prefix", prefix, "version-id-marker", id)}
@@ -43,7 +43,7 @@ func (c *Client) Versions(ctx context.Context, prefix, after string, f func(v Ve
 		if !l.page.truncated {
 			return nil
 		}
-		next, err := l.page.decode([]byte(l.page.marker))
+		next, err := l.page.key([]byte(l.page.marker))
 		if err != nil || next < key || next == key && l.page.version == id {
 			return fmt.Errorf("list versions of %s: the store says that there is more after %q, but not how to ask for it", c.Name(prefix), key)
 		}

@@ -17,6 +17,7 @@ type scanner struct {
 	rest []byte
 	open [][]byte // names of elements, with their prefixes
 	end  []byte   // of an element without content, to be given next
+	made []byte   // text that does not lie in the document
 }
 
 // next implements tokens. All that can be wrong with the parts that it gives is
@@ -32,6 +33,8 @@ func (s *scanner) next() (tokenKind, []byte, error) {
 		switch {
 		case i < 0 && len(s.open) == 0 && blank(s.rest):
 			return 0, nil, io.EOF
+		case i < 0 && len(s.open) == 0:
+			return 0, nil, errUnusual
 		case i < 0:
 			return 0, nil, io.ErrUnexpectedEOF
 		case i > 0:
@@ -43,7 +46,7 @@ func (s *scanner) next() (tokenKind, []byte, error) {
 			if len(s.open) == 0 {
 				continue
 			}
-			data, err := characters(raw)
+			data, err := s.characters(raw)
 			return text, data, err
 		}
 		j := bytes.IndexByte(s.rest, '>')
@@ -158,34 +161,59 @@ func plainText(b []byte) bool {
 }
 
 // characters gives what text stands for.
-func characters(raw []byte) ([]byte, error) {
-	ascii, references := true, false
-	for i, c := range raw {
-		switch {
-		case c >= utf8.RuneSelf:
-			ascii = false
-		case c == '&':
-			references = true
-		case c < ' ' && c != '\t' && c != '\n', c == ']' && bytes.HasPrefix(raw[i:], []byte("]]>")):
-			return nil, errUnusual
-		}
+func (s *scanner) characters(raw []byte) ([]byte, error) {
+	var seen byte
+	for _, c := range raw {
+		seen |= kinds[c]
 	}
+	if seen == 0 {
+		return raw, nil
+	}
+	if seen&forbidden != 0 || bytes.Contains(raw, []byte("]]>")) {
+		return nil, errUnusual
+	}
+	ascii, references := seen&multibyte == 0, seen&reference != 0
 	if !ascii && (!utf8.Valid(raw) || bytes.Contains(raw, []byte("\uFFFE")) || bytes.Contains(raw, []byte("\uFFFF"))) {
 		return nil, errUnusual
 	}
 	if !references {
 		return raw, nil
 	}
-	return dereference(raw)
+	return s.dereference(raw)
 }
 
+// Kinds of bytes in text that do not just stand for themselves.
+const (
+	multibyte = 1 << iota
+	reference
+	forbidden
+	bracket
+)
+
+var kinds = func() (t [256]byte) {
+	for c := range t {
+		switch {
+		case c >= utf8.RuneSelf:
+			t[c] = multibyte
+		case c == '&':
+			t[c] = reference
+		case c == ']':
+			t[c] = bracket
+		case c < ' ' && c != '\t' && c != '\n':
+			t[c] = forbidden
+		}
+	}
+	return t
+}()
+
 // dereference puts characters into the places of references to them.
-func dereference(raw []byte) ([]byte, error) {
-	var out []byte
+func (s *scanner) dereference(raw []byte) ([]byte, error) {
+	n := len(s.made)
 	for {
 		i := bytes.IndexByte(raw, '&')
 		if i < 0 {
-			return append(out, raw...), nil
+			s.made = append(s.made, raw...)
+			return s.made[n:], nil
 		}
 		j := bytes.IndexByte(raw[i:], ';')
 		if j < 0 {
@@ -195,7 +223,7 @@ func dereference(raw []byte) ([]byte, error) {
 		if !ok {
 			return nil, errUnusual // a number, perhaps
 		}
-		out = append(append(out, raw[:i]...), r)
+		s.made = append(append(s.made, raw[:i]...), r)
 		raw = raw[i+j+1:]
 	}
 }

@@ -2,89 +2,34 @@ package roll
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"sluice/internal/crash"
 	"sluice/internal/keys"
 	"sluice/pipeline"
 )
 
 // Write implements the Write of [pipeline.Writer].
 func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in <-chan *pipeline.Item) error {
-	if w.key.Rolled() && !lane.Aside {
+	if w.Key.Rolled() && !lane.Aside {
 		return w.rolled(ctx, lane, state, in)
 	}
-	buf := make([]byte, copyBuffer)
-	for last := ""; ; {
-		it, ok, err := pipeline.Receive(ctx, in)
-		if err != nil {
-			return err
-		}
-		if !ok && lane.Start > 0 {
-			return w.sweep(ctx, lane, "", 0)
-		}
-		if !ok {
-			return nil
-		}
-		if _, block := it.Body.(*pipeline.Block); block && !lane.Aside || it.Key == last {
-			return fmt.Errorf("%s: several items share this key: add {sequence} to the key of objects", it.Key)
-		}
-		last = it.Key
-		if err := w.item(ctx, lane, it, buf); err != nil {
-			return err
-		}
-	}
+	return w.singly(ctx, lane, in)
 }
 
-// item makes an object of one item.
-func (w *Writer) item(ctx context.Context, lane pipeline.Lane, it *pipeline.Item, buf []byte) error {
-	if it.Delete {
-		return fmt.Errorf("%s: deletes are not supported by this sink", it.Key)
-	}
-	key, err := w.name(lane, it)
-	if err != nil {
-		return err
-	}
-	owner := Owner{Pipeline: w.pass.Pipeline, Pass: w.pass.Number, Lane: lane.ID, Start: lane.Start, From: place(it.From), Source: it.Key, Version: it.Version}
-	made, err := w.object(ctx, key, owner, it, buf)
-	if errors.Is(err, pipeline.ErrGone) {
-		made, err = 0, it.GiveUp(ctx, err)
-	}
-	if err != nil {
-		return err
-	}
-	u := pipeline.Unit{Counts: pipeline.Counts{ObjectsWritten: made}}
-	u.Add(it)
-	return u.Done("")
+// ownerOf is the owner of an item's own object.
+func (w *Writer) ownerOf(lane pipeline.Lane, it *pipeline.Item) Owner {
+	return Owner{Pipeline: w.pass.Pipeline, Pass: w.pass.Number, Lane: lane.ID, Start: lane.Start, From: place(it.From), Source: it.Key, Version: it.Version}
 }
 
-// name is the key of an item's own object.
-func (w *Writer) name(lane pipeline.Lane, it *pipeline.Item) (string, error) {
+// KeyOf is the key of an item's own object.
+func (w *Writer) KeyOf(lane pipeline.Lane, it *pipeline.Item) (string, error) {
 	if lane.Aside {
-		return w.key.Aside(it.Key)
+		return w.Key.Aside(it.Key)
 	}
-	return w.key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key})
-}
-
-// object streams an item into an object of its own.
-func (w *Writer) object(ctx context.Context, key string, owner Owner, it *pipeline.Item, buf []byte) (made int64, err error) {
-	o, err := w.target.Create(ctx, key, owner, it.Meta)
-	if err != nil {
-		return 0, err
-	}
-	it.Size, err = Copy(ctx, o, it, buf)
-	if err == nil {
-		err = o.Commit(ctx)
-	}
-	if err != nil {
-		return 0, errors.Join(err, abort(ctx, o))
-	}
-	crash.Point(crash.AfterComplete)
-	return 1, nil
+	return w.Key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key, Version: it.Version})
 }
 
 // Copy writes the body of an item to dst, through buf, and compares its length
@@ -135,25 +80,25 @@ func indexOf(it *pipeline.Item) string {
 }
 
 func (w *Writer) render(lane pipeline.Lane, index string, k int64) (string, error) {
-	return w.key.Render(keys.Values{Index: index, Lane: lane.Name, Sequence: w.key.Sequence(lane, k), Pass: w.pass.Number, Date: w.date})
+	return w.Key.Render(keys.Values{Index: index, Lane: lane.Name, Sequence: w.Key.Sequence(lane, k), Pass: w.pass.Number, Date: w.date})
 }
 
 // sweep removes what other walks of the lane in this pass have made and this
 // one, which made the objects before number next, did not write again.
 func (w *Writer) sweep(ctx context.Context, lane pipeline.Lane, index string, next int64) error {
 	v := keys.Values{Index: index, Lane: lane.Name, Pass: w.pass.Number, Date: w.date}
-	match, err := w.key.Matcher(v)
+	match, err := w.Key.Matcher(v)
 	if err != nil {
 		return err
 	}
-	first, step := w.key.Sequence(lane, next), w.key.Sequence(lane, 1)-w.key.Sequence(lane, 0)
+	first, step := w.Key.Sequence(lane, next), w.Key.Sequence(lane, 1)-w.Key.Sequence(lane, 0)
 	stale := func(key string) bool {
 		n, ok := match(key)
-		return ok && (!w.key.Rolled() || n >= first && (n-first)%step == 0)
+		return ok && (!w.Key.Rolled() || n >= first && (n-first)%step == 0)
 	}
-	prefix := w.key.Prefix(v)
+	prefix := w.Key.Prefix(v)
 	if lane.Aside { // its keys are not those of the template
-		prefix, stale = w.key.Literal(), func(string) bool { return true }
+		prefix, stale = w.Key.Literal(), func(string) bool { return true }
 	}
 	owner := Owner{Pipeline: w.pass.Pipeline, Pass: w.pass.Number, Lane: lane.ID, Start: lane.Start}
 	if err := w.target.Sweep(ctx, prefix, owner, stale); err != nil {

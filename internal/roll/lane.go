@@ -34,8 +34,10 @@ type lane struct {
 
 // object is an object under way.
 type object struct {
-	Object
-	bytes, records int64
+	tally
+	key, index string
+	records    int64
+	unknown    bool // nobody has counted the records of one of its items
 }
 
 // rolled serves a lane whose items share objects.
@@ -90,7 +92,7 @@ func (l *lane) take(ctx context.Context, it *pipeline.Item) error {
 	if err := l.check(it); err != nil {
 		return err
 	}
-	if o := l.object; o != nil && l.roll.Records > 0 && o.records+max(0, it.Records) > l.roll.Records {
+	if o := l.object; o != nil && l.Roll.Records > 0 && o.records+max(0, it.Records) > l.Roll.Records {
 		if err := l.complete(ctx); err != nil {
 			return err
 		}
@@ -107,7 +109,7 @@ func (l *lane) take(ctx context.Context, it *pipeline.Item) error {
 		return nil
 	}
 	l.end.Hint = ""
-	if o := l.object; l.end == l.cut || o != nil && l.roll.Bytes > 0 && o.bytes >= int64(l.roll.Bytes) {
+	if o := l.object; l.end == l.cut || o != nil && l.Roll.Bytes > 0 && o.bytes >= int64(l.Roll.Bytes) {
 		return l.complete(ctx)
 	}
 	return l.cutIfOld(ctx)
@@ -116,12 +118,12 @@ func (l *lane) take(ctx context.Context, it *pipeline.Item) error {
 // check refuses what cannot be put into an object.
 func (l *lane) check(it *pipeline.Item) error {
 	if it.Delete {
-		return fmt.Errorf("%s: deletes are not supported by this sink", it.Key)
+		return fmt.Errorf("%s: it was deleted at the source, and an object of several items cannot lose one: leave {sequence} out of the key", it.Key)
 	}
-	if l.roll.Records > 0 && it.Records > l.roll.Records {
-		return fmt.Errorf("%s: one block holds %d records, more than roll.records %d, and blocks are not divided: raise roll.records", it.Key, it.Records, l.roll.Records)
+	if l.Roll.Records > 0 && it.Records > l.Roll.Records {
+		return fmt.Errorf("%s: one block holds %d records, more than roll.records %d, and blocks are not divided: raise roll.records", it.Key, it.Records, l.Roll.Records)
 	}
-	if !l.key.Has("index") {
+	if !l.Key.Has("index") {
 		return nil
 	}
 	index := indexOf(it)
@@ -154,8 +156,9 @@ func (l *lane) copy(ctx context.Context, it *pipeline.Item) error {
 	default:
 		return err
 	}
-	if l.object != nil {
-		l.object.records += max(0, it.Records)
+	if o := l.object; o != nil {
+		o.records += max(0, it.Records)
+		o.unknown = o.unknown || it.Records < 0
 	}
 	return nil
 }
@@ -177,9 +180,7 @@ func (w *lazy) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	n, err := w.lane.object.Write(p)
-	w.lane.object.bytes += int64(n)
-	return n, err
+	return w.lane.object.Write(p)
 }
 
 // create begins the next object.
@@ -188,13 +189,13 @@ func (l *lane) create(ctx context.Context, it *pipeline.Item) error {
 	if err != nil {
 		return err
 	}
-	o, err := l.target.Create(ctx, key, l.owner(), it.Meta)
+	o, err := l.target.Create(ctx, Draft{Key: key, Owner: l.owner(), First: it})
 	if err != nil {
 		return err
 	}
-	l.object = &object{Object: o}
-	if l.roll.Every > 0 && !l.recorded {
-		l.timer.Reset(time.Duration(l.roll.Every))
+	l.object = &object{tally: l.tally(o), key: key, index: indexOf(it)}
+	if l.Roll.Every > 0 && !l.recorded {
+		l.timer.Reset(time.Duration(l.Roll.Every))
 	}
 	return nil
 }
@@ -231,7 +232,7 @@ func (l *lane) complete(ctx context.Context) error {
 // depends on time: also of an object that ended for another reason, because a
 // replay is slower or faster and could end it sooner.
 func (l *lane) commit(ctx context.Context) error {
-	timely := l.roll.Every > 0 || l.stopped
+	timely := l.Roll.Every > 0 || l.stopped
 	if timely && (!l.recorded || l.end != l.cut) {
 		if err := l.recordCut(); err != nil {
 			return err
@@ -246,9 +247,24 @@ func (l *lane) commit(ctx context.Context) error {
 	if l.recorded {
 		l.notes = append(l.notes, l.cutRow()) // not needed once it is passed
 	}
+	if err := l.noteLine(); err != nil {
+		return err
+	}
 	l.object = nil
 	l.next++
 	return nil
+}
+
+// noteLine adds the line of the manifest.
+func (l *lane) noteLine() error {
+	o := l.object
+	line := Line{Lane: l.Name, Start: l.Start, Index: o.index, First: place(l.from), Last: place(l.end)}
+	if !o.unknown {
+		line.Records = &o.records
+	}
+	notes, err := l.line(o.key, &o.tally, line)
+	l.notes = append(l.notes, notes...)
+	return err
 }
 
 func (l *lane) done() error {

@@ -22,7 +22,11 @@
 // # One object per item
 //
 // Without {sequence} every item is an object, also an empty one. Items must be
-// streams: a block is a piece of something, and its key is not its own.
+// streams: a block is a piece of something, and its key is not its own. One body
+// is read at a time; objects whose bytes the target has in memory, and those
+// that it makes without reading them, are committed meanwhile (see [Later],
+// [Copier]), up to [InFlight] of a lane at a time, and in any order. Two of one
+// key are never under way together.
 //
 // # Beside the data
 //
@@ -35,6 +39,20 @@
 // A lane that has started over, or goes on after a run that ended in its
 // middle, may make fewer objects than were made before. Those of this pass that
 // the last walk did not write again are removed at the end of Write.
+//
+// # Manifest
+//
+// A manifest is an object that says what a pass has made. Finish writes it last,
+// so where there is one, the pass is complete. It is NDJSON:
+//
+//   - the first line is a [Head];
+//   - each line after it is a [Line], one for each object of the pass, in order
+//     of keys (bytes), as a store lists them;
+//   - the last line is a [Total]. Without one the manifest was cut.
+//
+// Its lines are rows of the Store, written by the save that passes the object:
+// they take no memory, but some 300 bytes of the state for each object, until
+// the next pass begins.
 package roll
 
 import (
@@ -52,13 +70,25 @@ import (
 // goroutines; those of one object are called by one.
 type Target interface {
 	// Create begins an object. Nothing is visible before Commit. It, or Commit
-	// at the latest, fails with what [Allow] says if key exists and may not be
-	// replaced. meta is that of the first item, may be nil, and is read-only.
-	Create(ctx context.Context, key string, owner Owner, meta *pipeline.Meta) (Object, error)
+	// at the latest, fails with what [Allow] says if there is one under the key
+	// that may not be replaced.
+	Create(ctx context.Context, d Draft) (Object, error)
 	// Sweep removes the objects whose keys begin with prefix, of which stale
 	// says by their keys that the lane did not write them, and which are
 	// [Owner.Stale] to owner.
 	Sweep(ctx context.Context, prefix string, owner Owner, stale func(key string) bool) error
+	// Remove removes the object of an item that no longer exists at the source,
+	// durably, if [Removable] says so. One that is gone is no error. stays says
+	// that there is one, which is another's.
+	Remove(ctx context.Context, key string, owner Owner) (stays bool, err error)
+}
+
+// Draft is what an object is to be.
+type Draft struct {
+	Key    string
+	Owner  Owner
+	First  *pipeline.Item // the first in it, and the only one if Owner.Source is set; not opened yet, read-only
+	Beside bool           // it lies beside the data: nothing holds for it that is said of data
 }
 
 // Object is a new object on its way. Write keeps no slice. Errors name the object.
@@ -71,6 +101,23 @@ type Object interface {
 	// its context lives on for a few seconds when the run is over.
 	Abort(ctx context.Context) error
 }
+
+// Later is an [Object] that can say, when all of its bytes are written, that it
+// may be committed while the lane writes its next one: it holds them in memory
+// of its own.
+type Later interface{ Later() bool }
+
+// Copier is an [Object] of a single item that can perhaps be made without
+// reading the item, and while the lane writes its next one.
+type Copier interface {
+	// Copy does that, and commits it; n is its size in bytes. If it is not ok,
+	// nothing was done, and the bytes have to be written.
+	Copy(ctx context.Context) (n int64, ok bool, err error)
+}
+
+// Tagged is an [Object] that knows, once it is committed, by what the store
+// identifies its bytes.
+type Tagged interface{ ETag() string }
 
 // Options are the options `roll` of a sink. The zero value of each: no limit.
 type Options struct {
@@ -96,24 +143,34 @@ func (o Options) Problems(t *keys.Template) (problems []kind.Problem) {
 	return problems
 }
 
-// Writer has the Write of a [pipeline.Writer]; the sink adds Finish and Close.
+// Spec is what a sink wants to be made.
+type Spec struct {
+	Key      *keys.Template
+	Manifest *keys.Template // nil: none; see [Manifest]
+	Roll     Options
+}
+
+// Writer has the Write and Finish of a [pipeline.Writer]; the sink adds Close.
 type Writer struct {
+	Spec
 	pass   *pipeline.Pass
-	key    *keys.Template
-	roll   Options
 	target Target
 	date   time.Time
+	notes  Notes
 }
 
 // New returns the writer of a pass: sinks call it in their Open. It keeps the
 // date of the pass in the Store, and removes rows of earlier passes.
-func New(p *pipeline.Pass, key *keys.Template, o Options, target Target) (*Writer, error) {
-	w := &Writer{pass: p, key: key, roll: o, target: target}
-	var err error
-	if w.date, err = date(p, key); err != nil {
+func New(p *pipeline.Pass, s Spec, target Target) (*Writer, error) {
+	w := &Writer{Spec: s, pass: p, target: target}
+	if err := forget(p); err != nil {
 		return nil, err
 	}
-	return w, forget(p)
+	var err error
+	if w.date, err = date(p, s); err != nil {
+		return nil, err
+	}
+	return w, w.head()
 }
 
 // Need is the most memory that Write takes for a lane, in bytes, without what

@@ -2,11 +2,11 @@ package roll
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"sluice/internal/keys"
 	"sluice/pipeline"
 )
 
@@ -14,11 +14,13 @@ const (
 	dateBucket = "sink.date"  // by pass: when it began, in seconds since 1970
 	cutBucket  = "sink.cuts"  // by pass, lane, start and object: the position where it ended
 	laneBucket = "sink.lanes" // by pass and lane: objects may have been made
+
+	manifestBucket = "sink.manifest" // by pass and key of the object: its line; the pass alone: the first line
 )
 
 // date is when the pass began. Keys depend on it, so it is kept.
-func date(p *pipeline.Pass, key *keys.Template) (time.Time, error) {
-	if !key.Has("date") {
+func date(p *pipeline.Pass, s Spec) (time.Time, error) {
+	if !s.Key.Has("date") && s.Manifest == nil {
 		return time.Time{}, nil
 	}
 	row := pipeline.Row{Bucket: dateBucket, Key: passKey(p)}
@@ -36,25 +38,49 @@ func date(p *pipeline.Pass, key *keys.Template) (time.Time, error) {
 	return t, p.Store.Put(row)
 }
 
-// forget removes the rows of other passes. There are few of each lane: a cut is
-// removed by the save that passes it.
+// forget removes the rows of other passes.
 func forget(p *pipeline.Pass) error {
-	var old []pipeline.Row
-	for _, bucket := range []string{dateBucket, cutBucket, laneBucket} {
-		err := p.Store.Range(bucket, "", func(key string, _ []byte) error {
-			if !strings.HasPrefix(key, passKey(p)) {
-				old = append(old, pipeline.Row{Bucket: bucket, Key: key})
-			}
-			return nil
-		})
-		if err != nil {
+	for _, bucket := range []string{dateBucket, cutBucket, laneBucket, manifestBucket} {
+		if err := remove(p.Store, bucket, "", passKey(p)); err != nil {
+			return err
+		}
+		if err := remove(p.Store, bucket, behind(passKey(p)), ""); err != nil {
 			return err
 		}
 	}
-	if old == nil {
-		return nil
+	return nil
+}
+
+// How many rows are taken, and removed, at a time.
+const (
+	batch   = 1_000
+	removed = 10_000
+)
+
+// errEnd ends a Range.
+var errEnd = errors.New("no more rows are wanted")
+
+// remove removes the rows from a key on, up to another; "" is the end.
+func remove(s pipeline.Store, bucket, from, until string) error {
+	for {
+		var old []pipeline.Row
+		err := s.Range(bucket, from, func(key string, _ []byte) error {
+			if until != "" && key >= until || len(old) == removed {
+				return errEnd
+			}
+			old = append(old, pipeline.Row{Bucket: bucket, Key: key})
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnd) {
+			return err
+		}
+		if len(old) == 0 {
+			return nil
+		}
+		if err := s.Put(old...); err != nil {
+			return err
+		}
 	}
-	return p.Store.Put(old...)
 }
 
 // begin notes that the lane is about to make objects. again says that an
@@ -70,6 +96,9 @@ func (l *lane) begin() (again bool, err error) {
 }
 
 func passKey(p *pipeline.Pass) string { return fmt.Sprintf("%019d/", p.Number) }
+
+// behind is the first key behind those that begin with a pass's.
+func behind(passKey string) string { return strings.TrimSuffix(passKey, "/") + "0" }
 
 // cutRow is the row, without its value, that says where the next object ends.
 func (l *lane) cutRow() pipeline.Row {

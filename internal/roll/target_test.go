@@ -3,6 +3,7 @@ package roll_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -23,11 +24,16 @@ type bucket struct {
 	World     *pipelinetest.World
 	Key       string
 	Roll      roll.Options
-	Overwrite string // "": own
+	Overwrite string                                      // "": own
+	Manifest  string                                      // template; "": none
+	Late      bool                                        // objects are committed while the next are written
+	Copied    bool                                        // and are made without their items being read, but for some
+	Committed func(ctx context.Context, key string) error // called first; may be nil
 	Bad       func(format string, args ...any)
 	Objects   map[string]made
 	Open_     int // objects under way
 	mu        sync.Mutex
+	notes     roll.Notes // nil: none
 }
 
 type made struct {
@@ -43,16 +49,25 @@ func (b *bucket) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, err
 	if b.Overwrite == "" {
 		b.Overwrite = roll.Own
 	}
-	w, err := roll.New(p, key, b.Roll, b)
+	spec := roll.Spec{Key: key, Roll: b.Roll}
+	if b.Manifest != "" {
+		if spec.Manifest, err = roll.Manifest(b.Manifest, keys.Files); err != nil {
+			return nil, err
+		}
+	}
+	w, err := roll.New(p, spec, b)
+	if err == nil && b.notes != nil {
+		w.Note(b.notes)
+	}
 	return bucketWriter{w}, err
 }
 
 type bucketWriter struct{ *roll.Writer }
 
-func (bucketWriter) Finish(context.Context) error { return nil }
-func (bucketWriter) Close() error                 { return nil }
+func (bucketWriter) Close() error { return nil }
 
-func (b *bucket) Create(_ context.Context, key string, owner roll.Owner, _ *pipeline.Meta) (roll.Object, error) {
+func (b *bucket) Create(_ context.Context, d roll.Draft) (roll.Object, error) {
+	key, owner := d.Key, d.Owner
 	var err error
 	b.World.Look(func() {
 		if old, ok := b.Objects[key]; ok {
@@ -65,7 +80,11 @@ func (b *bucket) Create(_ context.Context, key string, owner roll.Owner, _ *pipe
 	b.mu.Lock()
 	b.Open_++
 	b.mu.Unlock()
-	return &object{bucket: b, key: key, owner: owner}, nil
+	o := &object{bucket: b, key: key, owner: owner}
+	if b.Copied && owner.Source != "" && !d.Beside {
+		return &copied{o, d.First}, nil
+	}
+	return o, nil
 }
 
 func (b *bucket) Sweep(_ context.Context, prefix string, owner roll.Owner, stale func(string) bool) error {
@@ -76,6 +95,21 @@ func (b *bucket) Sweep(_ context.Context, prefix string, owner roll.Owner, stale
 			}
 		}
 	})
+}
+
+func (b *bucket) Remove(_ context.Context, key string, owner roll.Owner) (stays bool, err error) {
+	werr := b.World.Do(func() {
+		old, ok := b.Objects[key]
+		if !ok {
+			return
+		}
+		var may bool
+		if may, err = roll.Removable(b.Overwrite, key, owner, &old.Owner); may {
+			delete(b.Objects, key)
+		}
+		stays = !may
+	})
+	return stays, errors.Join(err, werr)
 }
 
 type object struct {
@@ -97,7 +131,12 @@ func (o *object) end() {
 
 // Commit makes the object visible. One that was visible may be written again,
 // but not with other bytes in the same walk.
-func (o *object) Commit(context.Context) error {
+func (o *object) Commit(ctx context.Context) error {
+	if o.Committed != nil {
+		if err := o.Committed(ctx, o.key); err != nil {
+			return err
+		}
+	}
 	defer o.end()
 	return o.World.Do(func() {
 		old, again := o.Objects[o.key]
@@ -106,6 +145,35 @@ func (o *object) Commit(context.Context) error {
 		}
 		o.Objects[o.key] = made{o.owner, o.String()}
 	})
+}
+
+func (o *object) Later() bool { return o.Late }
+
+func (o *object) ETag() string { return fmt.Sprintf("%x", o.Len()) }
+
+// unread says of which items copied objects are made without reading them.
+func unread(key string) bool { return strings.HasSuffix(key, "1") || strings.HasSuffix(key, "4") }
+
+// copied is an object that is perhaps made without reading its item.
+type copied struct {
+	*object
+	of *pipeline.Item
+}
+
+func (c *copied) Copy(ctx context.Context) (int64, bool, error) {
+	if !unread(c.of.Key) {
+		return 0, false, nil
+	}
+	body, err := c.of.Body.Open(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	defer body.Close()
+	n, err := c.ReadFrom(body)
+	if err != nil {
+		return 0, false, err
+	}
+	return n, true, c.Commit(ctx)
 }
 
 func (o *object) Abort(ctx context.Context) error {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sluice/internal/pace"
 )
 
 // errStalled is why a request ended whose body stood still.
@@ -19,7 +21,7 @@ type watch struct {
 	timer     *time.Timer
 	ctx       context.Context // of the request
 	cancel    context.CancelCauseFunc
-	limits    limits
+	limits    pace.Limits
 	connected atomic.Bool  // there was a connection, so something may have been sent
 	written   atomic.Int64 // when all was sent, in Unix nanoseconds; 0: not yet
 	mu        sync.Mutex
@@ -49,8 +51,8 @@ func (o *outgoing) Read(p []byte) (int, error) {
 	if !w.touch(func() { w.timer.Stop() }) {
 		return 0, net.ErrClosed
 	}
-	p = p[:w.limits.piece(min(len(p), len(o.rest)))]
-	if err := w.limits.move(w.ctx, len(p)); err != nil {
+	p = p[:w.limits.Piece(min(len(p), len(o.rest)))]
+	if err := w.limits.Move(w.ctx, len(p)); err != nil {
 		return 0, err
 	}
 	err := net.ErrClosed
@@ -91,12 +93,12 @@ type incoming struct {
 func (b *incoming) Read(p []byte) (n int, err error) {
 	w := b.watch
 	w.timer.Reset(idleTimeout)
-	n, err = b.ReadCloser.Read(p[:w.limits.piece(len(p))])
+	n, err = b.ReadCloser.Read(p[:w.limits.Piece(len(p))])
 	w.timer.Stop()
 	if err != nil && err != io.EOF {
 		err = b.broken(err)
 	}
-	if limited := w.limits.move(w.ctx, n); err == nil {
+	if limited := w.limits.Move(w.ctx, n); err == nil {
 		err = limited
 	}
 	b.err = err

@@ -155,3 +155,13 @@ func Retryable(err error) (cause string, ok bool) {
 	}
 	return "", false
 }
+
+// overload says why an error means that the cluster has too much to do; "": it
+// does not.
+func overload(err error) string {
+	switch cause, _ := Retryable(err); cause {
+	case "429", "503", "504", "timeout":
+		return cause
+	}
+	return ""
+}

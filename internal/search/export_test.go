@@ -43,15 +43,3 @@ func Needs(method, path, engine string) string { return needs(method, path).by(e
 
 // DecoderMemory is what is reserved for a decoder.
 const DecoderMemory = decoderMemory
-
-// Gate is the gate by itself.
-type Gate = gate
-
-// Bound lets n requests wait at the same time.
-func (g *gate) Bound(n int) { g.limit = float64(n) }
-
-// Enter takes a place.
-func (g *gate) Enter(ctx context.Context) error { return g.enter(ctx) }
-
-// Leave gives it back after a failure that says nothing.
-func (g *gate) Leave() { g.leave("", time.Time{}, 0, net.ErrClosed) }

@@ -202,42 +202,6 @@ func TestNoPlaceIsHeldWhileABodyStreams(t *testing.T) {
 	})
 }
 
-func TestWhoStopsWaitingForAPlaceLeavesIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for range 100 { // two things happen at the same time, in any order
-			var g search.Gate
-			g.Bound(1)
-			if err := g.Enter(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			why := errors.New("stopped")
-			early, stopEarly := context.WithCancelCause(t.Context())
-			late, stopLate := context.WithCancelCause(t.Context())
-			var all sync.WaitGroup
-			for _, ctx := range []context.Context{early, late} {
-				all.Go(func() {
-					if err := g.Enter(ctx); err == nil {
-						g.Leave()
-					} else if !errors.Is(err, why) {
-						t.Errorf("got %v, want %v or a place", err, why)
-					}
-				})
-				synctest.Wait()
-			}
-			stopEarly(why)
-			synctest.Wait()
-			stopLate(why)
-			g.Leave()
-			all.Wait()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			if err := g.Enter(ctx); err != nil {
-				t.Fatalf("got %v, want the place to be free", err)
-			}
-		}
-	})
-}
-
 func TestAllWaitAsLongAsAReplyAsksFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counter{after: "20"}

@@ -8,11 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/internal/pace"
 	"sluice/internal/search"
 )
 
 // limited is a client of a cluster in memory that is not asked for more.
-func limited(t *testing.T, l search.Limit, f http.HandlerFunc) *search.Client {
+func limited(t *testing.T, l pace.Limit, f http.HandlerFunc) *search.Client {
 	cfg := to("http://memory")
 	cfg.Limit = l
 	return inMemory(t, cfg, map[string]http.HandlerFunc{"memory:80": f})
@@ -23,7 +24,7 @@ func near(a, b time.Duration) bool { return (a - b).Abs() <= b/20 }
 
 func TestRequestsOfAllLanesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := limited(t, search.Limit{Requests: 10}, func(w http.ResponseWriter, r *http.Request) {})
+		c := limited(t, pace.Limit{Requests: 10}, func(w http.ResponseWriter, r *http.Request) {})
 		begin := time.Now()
 		var all sync.WaitGroup
 		for range 5 {
@@ -45,7 +46,7 @@ func TestRequestsOfAllLanesAreLimited(t *testing.T) {
 func TestBytesOfAllLanesAreLimitedBothWays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const kib = 1 << 10
-		c := limited(t, search.Limit{Bytes: 10 * kib}, func(w http.ResponseWriter, r *http.Request) {
+		c := limited(t, pace.Limit{Bytes: 10 * kib}, func(w http.ResponseWriter, r *http.Request) {
 			n, err := io.Copy(io.Discard, r.Body)
 			if err != nil || n != 500*kib {
 				t.Errorf("got %d bytes, %v, want 500 KiB", n, err)
@@ -76,7 +77,7 @@ func TestBytesOfAllLanesAreLimitedBothWays(t *testing.T) {
 
 func TestWhoIsHeldBackDoesNotStandStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := limited(t, search.Limit{Bytes: 1 << 10}, func(w http.ResponseWriter, r *http.Request) {
+		c := limited(t, pace.Limit{Bytes: 1 << 10}, func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
 			w.Write(make([]byte, 2<<10))
 		})

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/pace"
 	"sluice/pipeline"
 )
 
@@ -80,10 +81,10 @@ func (u unsent) Unwrap() error { return u.error }
 
 // once is Do at one node: when limits and the gate let it.
 func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
-	if err := c.limits.request(ctx); err != nil {
+	if err := c.limits.Request(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.gate.enter(ctx); err != nil {
+	if err := c.gate.Enter(ctx); err != nil {
 		return nil, err
 	}
 	n, begun, zip := c.nodes.next(), time.Now(), r.Hits > 0 && c.tuner.on()
@@ -95,13 +96,13 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 	if at := w.written.Load(); at > 0 {
 		took = time.Since(time.Unix(0, at))
 	}
-	if limit, why := c.gate.leave(r.kind(), begun, took, err); why != "" {
+	if limit, why := c.gate.Leave(pace.Reply{Kind: r.kind(), Begun: begun, Took: took, Busy: overload(err), Err: err}); why != "" {
 		pipeline.Logger(ctx).Debug("fewer requests wait for a reply at the same time", "now", limit, "because", why)
 	}
 	if err != nil {
 		w.end()
 		if e := AsError(err); e != nil && busy(e.Status) {
-			c.gate.close(min(e.RetryAfter, c.retry))
+			c.gate.Close(min(e.RetryAfter, c.retry))
 		}
 		return nil, fmt.Errorf("%s %s%s: %w", r.method(), n.base, r.Path, err)
 	}

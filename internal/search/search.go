@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"sluice/internal/kind"
+	"sluice/internal/pace"
 	"sluice/internal/unit"
 )
 
@@ -36,7 +37,7 @@ type Config struct {
 	AWS      AWS           `yaml:"aws" doc:"How requests to a cluster of Amazon are signed, instead of a user."`
 	TLS      TLS           `yaml:"tls" doc:"How the cluster and Sluice prove who they are."`
 	Proxy    unit.Secret   `yaml:"proxy" doc:"Proxy on the way to the cluster, http://, https:// or socks5://, with user:password@ if it wants them; default: what the environment says (HTTPS_PROXY, NO_PROXY)."`
-	Limit    Limit         `yaml:"limit" doc:"What all lanes of this stage together may ask of the cluster and the network."`
+	Limit    pace.Limit    `yaml:"limit" doc:"What all lanes of this stage together may ask of the cluster and the network."`
 	Retry    unit.Duration `yaml:"retry" default:"5m" doc:"How long one request is tried again while the cluster is overloaded or out of reach."`
 }
 
@@ -94,8 +95,8 @@ type Client struct {
 	ways   []string     // options that say who asks
 	found  atomic.Value // string: the distribution of the engine, once it is known
 	retry  time.Duration
-	limits limits
-	gate   gate
+	limits pace.Limits
+	gate   pace.Gate
 	tuner  *tuner
 }
 
@@ -121,7 +122,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{retry: time.Duration(cfg.Retry), auth: cfg.authorization(), ways: cfg.ways(), limits: cfg.Limit.limits(), tuner: newTuner("off")}
+	c := &Client{retry: time.Duration(cfg.Retry), auth: cfg.authorization(), ways: cfg.ways(), limits: cfg.Limit.Limits(), tuner: newTuner("off")}
 	if cfg.AWS != (AWS{}) {
 		c.aws = newSigner(cfg.AWS)
 	}

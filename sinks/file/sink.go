@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	"sluice/internal/crash"
-	"sluice/internal/keys"
 	"sluice/internal/roll"
 	"sluice/pipeline"
 )
@@ -24,7 +23,7 @@ const work = ".sluice"
 // sink writes files.
 type sink struct {
 	Config
-	key  *keys.Template
+	spec roll.Spec
 	open func() (folder, error)
 }
 
@@ -33,6 +32,14 @@ func (*sink) Need() (lane, shared int64) { return roll.Need, 0 }
 
 // Open implements [pipeline.Sink]. It removes what killed runs left.
 func (s *sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error) {
+	w, err := s.writer(p)
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (s *sink) writer(p *pipeline.Pass) (*writer, error) {
 	d, err := s.open()
 	if err != nil {
 		return nil, err
@@ -46,10 +53,10 @@ func (s *sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error
 
 // begin readies the directory and the rows for a pass.
 func (w *writer) begin(p *pipeline.Pass) (err error) {
-	if w.Writer, err = roll.New(p, w.key, w.Roll, w); err != nil {
+	if w.Writer, err = roll.New(p, w.spec, w); err != nil {
 		return err
 	}
-	if w.key.Rolled() {
+	if w.spec.Key.Rolled() {
 		if err := w.rows.forget(p.Number); err != nil {
 			return err
 		}
@@ -89,9 +96,6 @@ type writer struct {
 	synced map[string]bool // directories that are durable with all above them; some of them
 }
 
-// Finish implements [pipeline.Writer].
-func (*writer) Finish(context.Context) error { return nil }
-
 // Close implements [pipeline.Writer].
 func (w *writer) Close() error {
 	w.folder.Remove(work) // not if another process has a file in it
@@ -99,7 +103,8 @@ func (w *writer) Close() error {
 }
 
 // Create implements [roll.Target].
-func (w *writer) Create(_ context.Context, key string, owner roll.Owner, _ *pipeline.Meta) (roll.Object, error) {
+func (w *writer) Create(_ context.Context, d roll.Draft) (roll.Object, error) {
+	key, owner := d.Key, d.Owner
 	if first, _, _ := strings.Cut(key, "/"); first == work {
 		return nil, fmt.Errorf("%s: files are written in %s before they get their names: add text before the key", key, work)
 	}
@@ -135,23 +140,6 @@ func (w *writer) allow(key string, owner roll.Owner) error {
 	return roll.Allow(w.Overwrite, key, owner, theirs)
 }
 
-// Sweep implements [roll.Target].
-func (w *writer) Sweep(ctx context.Context, prefix string, owner roll.Owner, stale func(key string) bool) error {
-	return w.rows.each(prefix, func(key string, theirs roll.Owner) (remove bool, err error) {
-		if !owner.Stale(theirs) || !stale(key) {
-			return false, ctx.Err()
-		}
-		err = w.folder.Remove(key)
-		if err == nil {
-			err = w.folder.Sync(path.Dir(key))
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return err == nil, err
-	})
-}
-
 // object is a file on its way.
 type object struct {
 	w     *writer
@@ -160,7 +148,12 @@ type object struct {
 	temp  string
 	file  newFile
 	n     int64
+
+	modified string // when it is committed
 }
+
+// Modified implements [roll.Timed].
+func (o *object) Modified() string { return o.modified }
 
 // Write implements [io.Writer].
 func (o *object) Write(p []byte) (int, error) {
@@ -193,7 +186,11 @@ func (o *object) commit() error {
 	if err := o.w.allow(o.key, o.owner); err != nil {
 		return err
 	}
-	if err := o.w.rows.put(o.key, o.owner); err != nil {
+	var err error
+	if o.modified, err = o.file.Modified(); err != nil {
+		return err
+	}
+	if err := o.w.rows.put(o.key, made{o.owner, roll.Stamp{Tag: o.modified, Size: o.n}}); err != nil {
 		return err
 	}
 	if err := o.w.folder.Rename(o.temp, o.key); err != nil {

@@ -295,6 +295,8 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 		{file.Config{Path: "x", Key: "../{key}"}, "key", "no segment .."},
 		{file.Config{Path: "x", Key: ".sluice/{key}"}, "key", "choose another"},
 		{file.Config{Path: "x", Key: "{sequence}"}, "key", "add {lane} or {index}"},
+		{file.Config{Path: "x", Key: "{key}", Manifest: "{lane}/_manifest.ndjson"}, "manifest", "no {lane}"},
+		{file.Config{Path: "x", Key: "{key}", Manifest: ".sluice/_manifest.ndjson"}, "manifest", "choose another"},
 		{file.Config{Path: "x", Key: "{key}", Roll: roll.Options{Every: unit.Duration(1)}}, "roll.every", "{sequence}"},
 		{file.Config{Path: "x", Key: "{key}"}, "", ""},
 		{file.Config{Path: "x", Key: "{lane}/{sequence}"}, "", ""},

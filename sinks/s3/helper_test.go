@@ -55,8 +55,9 @@ func random(seed byte, n int) string {
 
 // options are those of a sink into a bucket, seen at an endpoint.
 func options(b *objectstest.Bucket, endpoint, key string) *s3.Config {
-	c := &s3.Config{Config: b.Config(endpoint), Key: key, Part: 5 << 20, Overwrite: "own"}
+	c := &s3.Config{Config: b.Config(endpoint), Key: key, Part: 5 << 20, Overwrite: "own", Preserve: true}
 	c.Roll.Bytes = 64 << 20
+	c.Quirks.ConditionalWrites = "yes" // which others try
 	return c
 }
 

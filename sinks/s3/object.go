@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -11,6 +10,7 @@ import (
 	"sluice/internal/crash"
 	"sluice/internal/objects"
 	"sluice/internal/roll"
+	"sluice/pipeline"
 )
 
 // object is an object on its way. While one part is filled, at most one other
@@ -19,22 +19,28 @@ type object struct {
 	*target
 	owner  roll.Owner // hashed
 	new    objects.New
+	of     *original       // whose metadata it is to have; nil: none
+	single bool            // of one item: it may turn out to be small
+	item   *pipeline.Item  // if it is
+	asked  bool            // new says on which condition it is made
 	ctx    context.Context // of Create, under which parts are sent: io.Writer has none
 	cancel context.CancelFunc
 	size   int64
 	part   []byte // being filled; nil: none yet
+	small  bool   // which is a small buffer
 	upload string // "": nothing was sent
 	etags  []string
 	flight errgroup.Group // sends the last of etags
 	spare  atomic.Bool    // it has the right to a second buffer
+	etag   string         // of the object, once it is made
 }
 
 // Write implements io.Writer. It sends a part when the next byte has no room
 // in it: an object that fits into one part is one request.
 func (o *object) Write(p []byte) (n int, err error) {
 	for n < len(p) {
-		if len(o.part) == cap(o.part) && o.part != nil {
-			if err := o.send(); err != nil {
+		if o.part != nil && len(o.part) == cap(o.part) {
+			if err := o.full(); err != nil {
 				return n, err
 			}
 		}
@@ -51,8 +57,24 @@ func (o *object) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// fill begins a part: in a spare buffer, or in that of the part in flight.
+// full makes room: what is no longer small moves to a part, a part is sent.
+func (o *object) full() error {
+	if !o.small {
+		return o.send()
+	}
+	small := o.part
+	o.part, o.small = append(<-o.parts.free, small...), false // never waits, as in fill
+	o.parts.small <- small[:0]
+	return nil
+}
+
+// fill begins a part: in a small buffer, in a spare one, or in that of the part
+// in flight.
 func (o *object) fill() error {
+	if o.single && o.size == 0 {
+		o.part, o.small = <-o.parts.small, true // never waits: there is one for each object that a lane has under way
+		return nil
+	}
 	if len(o.etags) > 0 {
 		select {
 		case o.parts.spare <- struct{}{}:
@@ -65,6 +87,24 @@ func (o *object) fill() error {
 	}
 	o.part = <-o.parts.free // never waits: there is one for each lane and each right
 	return nil
+}
+
+// Later implements [roll.Later]. What is in a part needs a spare one for that,
+// because the lane's next object may need its own.
+func (o *object) Later() bool {
+	switch {
+	case o.upload != "":
+		return false
+	case o.part == nil || o.small:
+		return true
+	}
+	select {
+	case o.parts.spare <- struct{}{}:
+		o.spare.Store(true)
+		return true
+	default:
+		return false
+	}
 }
 
 // giveBack gives back a buffer, and the right to a second one.
@@ -81,8 +121,8 @@ func (o *object) send() error {
 		return err
 	}
 	n := len(o.etags) + 1
-	if n > objects.MaxParts {
-		return fmt.Errorf("put %s: it has more than %d parts of %d bytes: raise part", o.client.Name(o.new.Key), objects.MaxParts, cap(o.part))
+	if _, _, most := o.PartBounds(); n > most {
+		return fmt.Errorf("put %s: it has more than %d parts of %d bytes: raise part", o.client.Name(o.new.Key), most, cap(o.part))
 	}
 	if o.upload == "" {
 		if err := o.begin(); err != nil {
@@ -99,14 +139,19 @@ func (o *object) send() error {
 	return nil
 }
 
-// begin begins the upload, and puts its id into the Store before a byte is sent.
-func (o *object) begin() error {
-	id, err := o.client.Begin(o.ctx, o.new)
-	if err != nil {
+// begin begins the upload, unless its object could not be made, and puts its id
+// into the Store before a byte is sent.
+func (o *object) begin() (err error) {
+	if err := o.settle(o.ctx); err != nil {
 		return err
 	}
-	o.upload = id
-	return o.remember(id, o.new.Key)
+	if err := o.ask(o.ctx); err != nil {
+		return err
+	}
+	n := o.new
+	n.Begun = func(id string) error { return o.remember(id, o.new.Key) }
+	o.upload, err = o.client.Begin(o.ctx, n)
+	return err
 }
 
 // Commit implements [roll.Object].
@@ -126,40 +171,8 @@ func (o *object) Commit(ctx context.Context) error {
 	return o.end()
 }
 
-// commit makes the object visible. What is under its key after a reply that
-// may follow a lost one is ours already, or may be replaced, or is another's.
-func (o *object) commit(ctx context.Context) error {
-	err := o.request(ctx)
-	if !errors.Is(err, objects.ErrPrecondition) && !errors.Is(err, objects.ErrNoUpload) {
-		return err
-	}
-	there, herr := o.client.Head(ctx, o.new.Key)
-	if errors.Is(herr, objects.ErrNotFound) {
-		return err
-	}
-	if herr != nil {
-		return errors.Join(err, herr)
-	}
-	theirs := ownerOf(there.Meta)
-	if theirs != nil && *theirs == o.owner && there.Size == o.size {
-		return o.abandon(ctx) // a run beside this one may have made it: then this upload is left
-	}
-	if aerr := roll.Allow(o.overwrite, o.client.Name(o.new.Key), o.owner, theirs); aerr != nil {
-		return aerr
-	}
-	if !o.new.Absent || errors.Is(err, objects.ErrNoUpload) {
-		return err
-	}
-	o.new.Absent = false
-	return o.commit(ctx)
-}
-
-func (o *object) request(ctx context.Context) error {
-	if o.upload == "" {
-		return o.client.Put(ctx, o.new, o.part)
-	}
-	return o.client.Complete(ctx, o.new, o.upload, o.etags)
-}
+// ETag implements [roll.Tagged].
+func (o *object) ETag() string { return o.etag }
 
 // Abort implements [roll.Object].
 func (o *object) Abort(ctx context.Context) error {
@@ -190,32 +203,14 @@ func (o *object) end() error {
 	return o.forget(o.upload)
 }
 
-// empty gives back the part that is being filled.
+// empty gives back the buffer that is being filled.
 func (o *object) empty() {
-	if o.part != nil {
+	switch {
+	case o.part == nil:
+	case o.small:
+		o.parts.small <- o.part[:0]
+	default:
 		o.giveBack(o.part)
-		o.part = nil
 	}
-}
-
-// spares is how many lanes may fill a part while another of theirs is sent.
-const spares = 2
-
-// parts keeps the part buffers of all lanes: one for each, and the spare ones.
-type parts struct {
-	free  chan []byte
-	spare chan struct{} // a right to a second buffer is taken for each thing in it
-}
-
-// newParts makes the buffers, and touches them: a process that does not fit
-// into its container is to fail when it begins, not in the middle of the night.
-func newParts(size, lanes int) *parts {
-	lanes = max(1, lanes)
-	p := &parts{make(chan []byte, lanes+spares), make(chan struct{}, min(lanes, spares))}
-	for range lanes + cap(p.spare) {
-		b := make([]byte, size)
-		clear(b)
-		p.free <- b[:0]
-	}
-	return p
+	o.part = nil
 }

@@ -9,6 +9,9 @@ import (
 	"sluice/internal/roll"
 )
 
+// metaPrefix begins the names of the metadata that are Sluice's.
+const metaPrefix = "sluice-"
+
 // Names of the metadata in which an object carries its owner.
 const (
 	metaPipeline = "sluice-pipeline"
@@ -38,11 +41,54 @@ func value(s string) string {
 		!strings.Contains(s, "  ") && !strings.HasPrefix(s, hashPrefix) {
 		return s
 	}
+	return hash(s)
+}
+
+func hash(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hashPrefix + hex.EncodeToString(sum[:16])
 }
 
-const hashPrefix = "sha256:"
+const (
+	hashPrefix = "sha256:"
+	hashLen    = len(hashPrefix) + 32
+)
+
+// tight is a hashed owner in the shortest form: all is hashed that is longer
+// than a hash.
+func tight(o roll.Owner) roll.Owner {
+	for _, v := range []*string{&o.Pipeline, &o.Lane, &o.From, &o.Source, &o.Version} {
+		*v = shortest(*v)
+	}
+	return o
+}
+
+func shortest(v string) string {
+	if len(v) <= hashLen {
+		return v
+	}
+	return hash(v)
+}
+
+// compared gives a hashed owner in the form in which the one in metadata is, and
+// that one; nil: it has none.
+func compared(mine roll.Owner, meta map[string]string) (roll.Owner, *roll.Owner) {
+	theirs := ownerOf(meta)
+	if theirs == nil {
+		return mine, nil
+	}
+	as := func(v *string, other string) {
+		if strings.HasPrefix(other, hashPrefix) {
+			*v = shortest(*v)
+		}
+	}
+	as(&mine.Pipeline, theirs.Pipeline)
+	as(&mine.Lane, theirs.Lane)
+	as(&mine.From, theirs.From)
+	as(&mine.Source, theirs.Source)
+	as(&mine.Version, theirs.Version)
+	return mine, theirs
+}
 
 // metadata gives the fields of a hashed owner that are set.
 func metadata(o roll.Owner) map[string]string {

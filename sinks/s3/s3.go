@@ -3,30 +3,54 @@
 //
 // # Commit
 //
-// An object becomes visible in one step, by one request: a PUT, or the
-// completion of an upload in parts. Objects carry in their metadata who made
-// them, and of what ([roll.Owner]). Before it writes, the sink looks whether
-// there is an object under the key and whether it may be replaced; if there is
-// none, the commit is conditional, so that nobody else's object is replaced
-// that appears meanwhile. When the reply to a commit is lost, the request is
-// made again, and what is found under the key then is ours or not by its
-// metadata and size.
+// An object becomes visible in one step, by one request: a PUT, the completion
+// of an upload in parts, or a copy on the server. Objects carry in their
+// metadata who made them, and of what ([roll.Owner]).
+//
+// A store that honours If-None-Match is told to make an object only if there is
+// none; one request for each object then suffices. If it answers that there is
+// one, the sink looks whose it is, and either replaces that one and no other
+// (If-Match), or fails. Whether a store honours it is tried once, and kept in
+// the Store. One that does not is asked before each object whether there is one;
+// of two writers that write a key at the same time, the last one wins there,
+// and a warning says so.
+//
+// When the reply to a commit is lost, the request is made again, and what is
+// found under the key then is ours or not by its metadata and size.
+//
+// # Many small objects
+//
+// Objects of single items that are not larger than 256 KiB are sent while the
+// next ones are read, up to 16 of a lane at a time; a larger one that fits into
+// a part is, if there is a spare part.
+//
+// # Objects of other buckets
+//
+// An item whose bytes are an object as it is (no transform has touched them)
+// keeps what that object has beside its bytes: content type and encoding, cache
+// control, disposition, language, user metadata, and tags. Options that say
+// otherwise go first, Sluice's own metadata is added. If both ends are one store,
+// the store copies it, exactly the version that was listed; if it refuses, the
+// bytes go through Sluice.
 //
 // # Uploads
 //
 // The id of an upload is in the Store before its first part. What a run that
 // was killed left behind is aborted by the next one. A run that is killed in
 // the instant between the store's reply and the Put leaves an upload that
-// nobody knows; a lifecycle rule AbortIncompleteMultipartUpload removes those.
+// nobody knows. Nothing that can be listed of an upload says whose it is, so
+// none that is not in the Store is ever aborted: check counts them, and a
+// lifecycle rule AbortIncompleteMultipartUpload removes them.
 package s3
 
 import (
-	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"sluice/internal/keys"
 	"sluice/internal/kind"
+	"sluice/internal/mirror"
 	"sluice/internal/objects"
 	"sluice/internal/roll"
 	"sluice/internal/unit"
@@ -37,11 +61,14 @@ import (
 type Config struct {
 	objects.Config `yaml:",inline"`
 
-	Key         string       `yaml:"key" default:"{key}" doc:"Key of each object below prefix, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext}; with {sequence}, an object holds several items."`
-	Roll        roll.Options `yaml:"roll" doc:"When an object ends, if its key has {sequence}: at the first of these."`
-	Part        unit.Bytes   `yaml:"part" default:"5MiB" doc:"Size of the parts in which objects are uploaded that are not smaller. Each lane holds one in memory, and two of them another that is sent. An object has at most 10,000."`
-	Overwrite   string       `yaml:"overwrite" default:"own" enum:"own|never|always" doc:"Which existing objects are replaced: those that this pipeline made of the same, none but of this very pass after a crash, or any."`
-	ContentType string       `yaml:"content_type" doc:"Content type of the objects; if it is not given, that of the item, or what the store makes of it."`
+	Key        string       `yaml:"key" default:"{key}" doc:"Key of each object below prefix, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext} {version}; with {sequence}, an object holds several items."`
+	Roll       roll.Options `yaml:"roll" doc:"When an object ends, if its key has {sequence}: at the first of these."`
+	Part       unit.Bytes   `yaml:"part" default:"5MiB" doc:"Size of the parts in which objects are uploaded that are not smaller. Each lane holds one in memory, and two of them another that is sent. An object has at most 10,000."`
+	Manifest   string       `yaml:"manifest" doc:"Key below prefix of an object that says, for each pass, which objects it has made, with their bytes, records and checksums; with the fields {pass} and {date:2006/01/02}, and _manifest.ndjson at its end. It is written last. If it is not given, there is none."`
+	Overwrite  string       `yaml:"overwrite" default:"own" enum:"own|never|always" doc:"Which existing objects are replaced: those that this pipeline made of the same, none but of this very pass after a crash, or any."`
+	Preserve   bool         `yaml:"preserve" default:"true" doc:"An object of a bucket that no transform has touched keeps its content type, user metadata, tags, cache control and the like, where the options below do not say otherwise."`
+	Properties `yaml:",inline"`
+	mirror.Options
 }
 
 // Problems implements [kind.Sink].
@@ -50,22 +77,47 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	if strings.ContainsAny(c.Prefix, "{}") {
 		list = append(list, kind.Problem{Option: "prefix", Message: "fields belong into key; the prefix is taken as it is"})
 	}
-	if c.Part < objects.MinPart || c.Part > objects.MaxPart {
-		list = append(list, kind.Problem{Option: "part", Message: "parts have from 5MiB to 5GiB"})
+	if least, most, _ := c.PartBounds(); int64(c.Part) < least || int64(c.Part) > most {
+		list = append(list, kind.Problem{Option: "part", Message: fmt.Sprintf("parts have from %s to %s", unit.Bytes(least), unit.Bytes(most))})
+	}
+	list = append(list, c.Properties.problems(time.Now())...)
+	if c.Manifest != "" {
+		if _, err := roll.Manifest(c.Prefix+c.Manifest, keys.Objects); err != nil {
+			list = append(list, kind.Problem{Option: "manifest", Message: err.Error()})
+		}
 	}
 	t, err := c.template()
 	if err != nil {
 		return append(list, kind.Problem{Option: "key", Message: err.Error()})
 	}
-	return append(append(list, t.Problems(env)...), c.Roll.Problems(t)...)
+	list = append(append(list, t.Problems(env)...), c.Roll.Problems(t)...)
+	return append(list, c.Options.Problems(env, t, mirror.With{Overwrite: c.Overwrite, Manifest: c.Manifest != ""})...)
 }
 
 func (c *Config) template() (*keys.Template, error) {
 	return keys.Parse(c.Prefix+c.Key, keys.Objects)
 }
 
+// spec is what the options say of what is made.
+func (c *Config) spec() (s roll.Spec, err error) {
+	s.Roll = c.Roll
+	if s.Key, err = c.template(); err != nil {
+		return s, fmt.Errorf("key: %w", err)
+	}
+	if c.Manifest == "" {
+		return s, nil
+	}
+	if s.Manifest, err = roll.Manifest(c.Prefix+c.Manifest, keys.Objects); err != nil {
+		return s, fmt.Errorf("manifest: %w", err)
+	}
+	return s, nil
+}
+
 // Takes implements [kind.Sink].
 func (c *Config) Takes(in kind.Form) *kind.Problem {
+	if p := c.Options.Takes(in); p != nil {
+		return p
+	}
 	t, err := c.template()
 	if err != nil || in != kind.Records || t.Rolled() {
 		return nil // a key that cannot be parsed is reported by Problems
@@ -77,87 +129,14 @@ func (c *Config) Takes(in kind.Form) *kind.Problem {
 func (c *Config) Identity() string { return "s3 " + c.Place() + c.Key }
 
 // Build implements [kind.Sink].
-func (c *Config) Build(kind.Env) (pipeline.Sink, error) {
-	t, err := c.template()
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	return &Sink{config: *c, key: t}, nil
-}
-
-// Sink writes objects.
-type Sink struct {
-	config Config
-	key    *keys.Template
-	lanes  int    // that parts are for
-	parts  *parts // of one pass after the other
-}
-
-// Need implements [pipeline.Sized]: a part, and the spare ones.
-func (s *Sink) Need() (lane, shared int64) {
-	return int64(s.config.Part) + roll.Need + 2*objects.ConnSize, spares * int64(s.config.Part)
-}
-
-// Open implements [pipeline.Sink].
-func (s *Sink) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Writer, error) {
-	client, err := s.config.Client(ctx, 2*p.Parallel)
+func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
+	s, err := c.spec()
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.open(ctx, p, client)
-	if err != nil {
-		client.Close()
-		return nil, err
+	out := &Sink{config: *c, spec: s}
+	if c.Mirror {
+		return c.mirrorOf(out, env), nil
 	}
-	return w, nil
-}
-
-func (s *Sink) open(ctx context.Context, p *pipeline.Pass, client *objects.Client) (*writer, error) {
-	if err := client.Reach(ctx); err != nil {
-		return nil, err
-	}
-	if s.parts == nil || s.lanes != p.Parallel {
-		s.parts, s.lanes = newParts(int(s.config.Part), p.Parallel), p.Parallel
-	}
-	t := &target{
-		client: client, store: p.Store, overwrite: s.config.Overwrite, contentType: s.config.ContentType,
-		parts: s.parts,
-	}
-	if err := t.abortLeft(ctx); err != nil {
-		return nil, err
-	}
-	w, err := roll.New(p, s.key, s.config.Roll, t)
-	if err != nil {
-		return nil, err
-	}
-	return &writer{w, client}, nil
-}
-
-// Check connects to the bucket and says where objects would go. It changes
-// nothing there.
-func (s *Sink) Check(ctx context.Context) ([]string, error) {
-	client, err := s.config.Client(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	if err := client.Reach(ctx); err != nil {
-		return nil, err
-	}
-	return []string{fmt.Sprintf("bucket %s: objects go to %s", s.config.Bucket, s.key)}, nil
-}
-
-// writer writes one pass.
-type writer struct {
-	*roll.Writer
-	client *objects.Client
-}
-
-// Finish implements [pipeline.Writer]. All is done already.
-func (*writer) Finish(context.Context) error { return nil }
-
-// Close implements [pipeline.Writer].
-func (w *writer) Close() error {
-	w.client.Close()
-	return nil
+	return out, nil
 }

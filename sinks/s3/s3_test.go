@@ -66,7 +66,7 @@ func TestEachItemIsAnObject(t *testing.T) {
 	clean(t, b, store)
 }
 
-func ptr(s string) *string { return &s }
+func ptr[T any](v T) *T { return &v }
 
 func TestTheItemsOfALaneAreRolledAndKeysAreTheSameAgain(t *testing.T) {
 	b := objectstest.New(t)
@@ -222,8 +222,8 @@ func TestAFailedAbortLosesNoBuffer(t *testing.T) {
 	b := objectstest.New(t)
 	p := faultproxy.New(t, b.Store.Endpoint)
 	denied := "<Error><Code>AccessDenied</Code></Error>"
-	p.Add(&faultproxy.Rule{Method: "DELETE", Status: 403, Body: denied})
-	p.Add(&faultproxy.Rule{Method: "DELETE", Skip: 1, Status: 403, Body: denied}) // between the two, a run begins
+	p.Add(&faultproxy.Rule{Method: "DELETE", Query: "uploadId", Status: 403, Body: denied})
+	p.Add(&faultproxy.Rule{Method: "DELETE", Query: "uploadId", Skip: 1, Status: 403, Body: denied}) // between the two, a run begins
 	p.Add(&faultproxy.Rule{Query: "partNumber=2&", Times: 2, Status: 403, Body: denied})
 	mine := pipe(t, items{item("k", random(8, 11<<20))}, options(b, p.URL, "{key}"), fresh())
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -285,9 +285,9 @@ func TestOthersObjectsAreNotReplaced(t *testing.T) {
 		{"another pipeline's", "{key}", "k", func(c *s3.Config) pipeline.Store { theirs(c, "other"); return fresh() }, "own", "belongs to pipeline other"},
 		{"another pipeline's", rolled, "lane-0", func(c *s3.Config) pipeline.Store { theirs(c, "other"); return fresh() }, "never", "belongs to pipeline other"},
 		{"another pipeline's", rolled, "lane-0", func(c *s3.Config) pipeline.Store { theirs(c, "other"); return fresh() }, "always", ""},
-		{"own of an earlier pass, of the same item", "{key}", "k", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs") }, "own", ""},
-		{"own of an earlier pass, of the same item", "{key}", "k", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs") }, "never", "belongs to pass 1"},
-		{"own of an earlier pass, rolled", rolled, "lane-0", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs") }, "own", "belongs to pass 1"},
+		{"own of an earlier pass, of the same item", "{key}", "k", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs", "k") }, "own", ""},
+		{"own of an earlier pass, of the same item", "{key}", "k", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs", "k") }, "never", "belongs to pass 1"},
+		{"own of an earlier pass, rolled", rolled, "lane-0", func(c *s3.Config) pipeline.Store { return secondPass(t, c, "theirs", "k") }, "own", "belongs to pass 1"},
 		{"own of this pass, after a crash", rolled, "lane-0", func(c *s3.Config) pipeline.Store { theirs(c, "mine"); return fresh() }, "own", ""},
 		{"own of this pass, after a crash", rolled, "lane-0", func(c *s3.Config) pipeline.Store { theirs(c, "mine"); return fresh() }, "never", ""},
 	} {
@@ -307,9 +307,9 @@ func TestOthersObjectsAreNotReplaced(t *testing.T) {
 }
 
 // secondPass makes a pass, after which the next one is the second.
-func secondPass(t *testing.T, c *s3.Config, content string) pipeline.Store {
+func secondPass(t *testing.T, c *s3.Config, content, key string) pipeline.Store {
 	store := fresh()
-	if _, err := pipe(t, items{item("k", content)}, c, store).Run(t.Context()); err != nil {
+	if _, err := pipe(t, items{item(key, content)}, c, store).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return store
@@ -383,10 +383,14 @@ func TestAMissingBucketIsSaidWhenTheSinkOpens(t *testing.T) {
 	if _, err := sink.(*s3.Sink).Check(t.Context()); err == nil {
 		t.Error("check: got no error")
 	}
-	c.Bucket = b.Name
+	c.Bucket, c.Quirks.ConditionalWrites = b.Name, "probe"
 	sink, _ = c.Build(kind.Env{})
-	if got, err := sink.(*s3.Sink).Check(t.Context()); err != nil || len(got) != 1 || !strings.Contains(got[0], b.Name) {
+	got, err := sink.(*s3.Sink).Check(t.Context())
+	if err != nil || !strings.Contains(got[0], b.Name) || !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "conditional writes: honoured, as a probe") }) {
 		t.Errorf("check: got %q, %v", got, err)
+	}
+	if keys := b.Keys(); len(keys) != 0 {
+		t.Errorf("check left %q behind", keys)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"sluice/internal/objects"
 	"sluice/internal/roll"
@@ -16,41 +18,42 @@ const uploadBucket = "sink.uploads"
 
 // target makes objects. It implements [roll.Target].
 type target struct {
+	*Config
 	client      *objects.Client
 	store       pipeline.Store
-	overwrite   string
-	contentType string
 	parts       *parts
+	conditional bool        // the store makes an object only if there is none, if it is told so
+	crowded     atomic.Bool // there was an object under the last key that was looked at
+	refused     atomic.Bool // the store does not copy objects of the source
+	copies      atomic.Bool // it has copied one
 }
 
 // Create implements [roll.Target].
-func (t *target) Create(ctx context.Context, key string, owner roll.Owner, meta *pipeline.Meta) (roll.Object, error) {
-	o := &object{target: t, owner: hashed(owner), new: objects.New{Key: key, ContentType: t.contentType}}
+func (t *target) Create(ctx context.Context, d roll.Draft) (roll.Object, error) {
+	o := &object{target: t, owner: hashed(d.Owner), single: d.Owner.Source != "" && cap(t.parts.small) > 0, new: objects.New{Key: d.Key}}
+	if err := t.describe(&o.new, d.Beside); err != nil {
+		return nil, err
+	}
+	if d.First.Meta != nil {
+		o.new.ContentType = cmp.Or(o.new.ContentType, d.First.Meta.ContentType)
+	}
 	o.new.Meta = metadata(o.owner)
-	if meta != nil {
-		o.new.ContentType = cmp.Or(t.contentType, meta.ContentType)
-	}
-	if t.overwrite != roll.Always {
-		absent, err := o.may(ctx)
-		if err != nil {
-			return nil, err
-		}
-		o.new.Absent = absent
-	}
 	o.ctx, o.cancel = context.WithCancel(ctx)
+	if !o.single {
+		return o, nil
+	}
+	o.item = d.First
+	from := originalOf(d.First)
+	if from == nil {
+		return o, nil
+	}
+	if t.Preserve {
+		o.of = from
+	}
+	if c, source := from.body.Stored(); t.client.SameStore(c) {
+		return &copied{o, c, source}, nil
+	}
 	return o, nil
-}
-
-// may says that the object may be written, and whether there is none yet.
-func (o *object) may(ctx context.Context) (absent bool, err error) {
-	there, err := o.client.Head(ctx, o.new.Key)
-	if errors.Is(err, objects.ErrNotFound) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return false, roll.Allow(o.overwrite, o.client.Name(o.new.Key), o.owner, ownerOf(there.Meta))
 }
 
 // Sweep implements [roll.Target].
@@ -67,11 +70,27 @@ func (t *target) Sweep(ctx context.Context, prefix string, owner roll.Owner, sta
 		if err != nil {
 			return err
 		}
-		if theirs := ownerOf(there.Meta); theirs == nil || !owner.Stale(*theirs) {
+		if mine, theirs := compared(owner, there.Meta); theirs == nil || !mine.Stale(*theirs) {
 			return nil
 		}
 		return t.client.Delete(ctx, o.Key)
 	})
+}
+
+// Remove implements [roll.Target].
+func (t *target) Remove(ctx context.Context, key string, owner roll.Owner) (stays bool, err error) {
+	there, err := t.client.Head(ctx, key)
+	if errors.Is(err, objects.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	mine, theirs := compared(hashed(owner), there.Meta)
+	if may, err := roll.Removable(t.Overwrite, t.client.Name(key), mine, theirs); err != nil || !may {
+		return !may, err
+	}
+	return false, t.client.DeleteIf(ctx, there.Object)
 }
 
 // abortLeft aborts the uploads that a run which was killed left behind.
@@ -93,6 +112,11 @@ func (t *target) abortLeft(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// abortUploads aborts all uploads of a key that nobody else uses.
+func (t *target) abortUploads(ctx context.Context, key string) error {
+	return t.client.Uploads(ctx, key, func(key, id string, _ time.Time) error { return t.client.Abort(ctx, key, id) })
 }
 
 // remember puts an upload into the Store.

@@ -1,4 +1,7 @@
-package search
+// Package pace holds back what stages ask of servers: by limits that the user
+// sets, and by gates that let fewer requests wait at the same time while a
+// server has too much to do.
+package pace
 
 import (
 	"context"
@@ -9,15 +12,15 @@ import (
 )
 
 const (
-	decrease  = 0.7 // of the limit is left when the cluster has too much to do
+	decrease  = 0.7 // of the limit is left when the server has too much to do
 	alpha     = 0.4 // weight of a window in the mean of a kind of request
 	deviation = 2.5 // so many of them are still usual
 	spread    = 0.5 // and as much of the mean is in any case, so that noise is none
 	window    = 8   // requests of a kind whose mean is compared
 )
 
-// gate bounds how many requests wait for the head of their reply at the same
-// time: as many as there are lanes, until the cluster has too much to do. Then
+// Gate bounds how many requests wait for the head of their reply at the same
+// time: as many as there are lanes, until the server has too much to do. Then
 // it is fewer by a factor (once for all requests that were under way), and one
 // more after as many successes as may wait, if somebody had to wait for a place.
 // Too much to do means an answer that says so, none in time, or one that is late
@@ -26,7 +29,10 @@ const (
 // No place is held while a body streams: a lane that waits for its sink keeps
 // no other from asking. When a reply says after which time to ask again, that
 // holds for all requests.
-type gate struct {
+//
+// The zero value is ready, and bounds nothing yet. The methods may be called
+// from several goroutines.
+type Gate struct {
 	mu      sync.Mutex
 	limit   float64         // 0: none
 	busy    int             // places that are taken
@@ -40,8 +46,18 @@ type gate struct {
 	kinds     map[string]*latency
 }
 
-// enter takes a place. leave gives it back, unless there is an error.
-func (g *gate) enter(ctx context.Context) error {
+// Reply is how a request went.
+type Reply struct {
+	Kind  string        // of requests that take about as long as each other; "": this one says nothing by its time
+	Begun time.Time     // when it was sent
+	Took  time.Duration // until the head of its reply
+	Busy  string        // why it means that the server has too much to do; "": it does not
+	Err   error         // it was no success, for whatever reason
+}
+
+// Enter takes a place. Leave gives it back, unless there is an error, which is
+// the cause of the end of ctx.
+func (g *Gate) Enter(ctx context.Context) error {
 	if err := g.place(ctx); err != nil {
 		return err
 	}
@@ -66,7 +82,7 @@ func (g *gate) enter(ctx context.Context) error {
 }
 
 // place waits for a place and takes it.
-func (g *gate) place(ctx context.Context) error {
+func (g *Gate) place(ctx context.Context) error {
 	g.mu.Lock()
 	if len(g.waiting) == 0 && g.room() {
 		g.take()
@@ -92,10 +108,10 @@ func (g *gate) place(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-func (g *gate) room() bool { return g.limit == 0 || g.busy < int(g.limit) }
+func (g *Gate) room() bool { return g.limit == 0 || g.busy < int(g.limit) }
 
 // free gives back a place, and those that are free now to who waits.
-func (g *gate) free() {
+func (g *Gate) free() {
 	g.busy--
 	for len(g.waiting) > 0 && g.room() {
 		close(g.waiting[0])
@@ -104,24 +120,22 @@ func (g *gate) free() {
 	}
 }
 
-func (g *gate) take() {
+func (g *Gate) take() {
 	g.busy++
 	g.most = max(g.most, g.busy)
 }
 
-// leave gives back the place of a request of a kind that was begun at a time
-// and answered with a head, or err, after took. It gives the limit, and why it
-// is lower than before, or "".
-func (g *gate) leave(kind string, begun time.Time, took time.Duration, err error) (limit int, why string) {
+// Leave gives back the place of a request. It gives the limit, and why it is
+// lower than before, or "".
+func (g *Gate) Leave(r Reply) (limit int, why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	cause, _ := Retryable(err)
 	switch {
-	case cause == "429" || cause == "503" || cause == "504" || cause == "timeout":
-		why = g.lower(begun, cause)
-	case err != nil:
-	case g.late(kind, took):
-		why = g.lower(begun, "latency")
+	case r.Busy != "":
+		why = g.lower(r.Begun, r.Busy)
+	case r.Err != nil:
+	case r.Kind != "" && g.late(r.Kind, r.Took):
+		why = g.lower(r.Begun, "latency")
 	default:
 		g.raise()
 	}
@@ -130,7 +144,7 @@ func (g *gate) leave(kind string, begun time.Time, took time.Duration, err error
 }
 
 // lower lowers the limit, unless that was done since the request was begun.
-func (g *gate) lower(begun time.Time, cause string) (why string) {
+func (g *Gate) lower(begun time.Time, cause string) (why string) {
 	if !begun.After(g.lowered) {
 		return ""
 	}
@@ -148,7 +162,7 @@ func (g *gate) lower(begun time.Time, cause string) (why string) {
 
 // raise notes a success. After as many as may wait at the same time, one more
 // may, if that would have been of use.
-func (g *gate) raise() {
+func (g *Gate) raise() {
 	if g.successes++; g.successes < max(int(g.limit), g.most) {
 		return
 	}
@@ -158,8 +172,8 @@ func (g *gate) raise() {
 	g.successes, g.reached, g.most = 0, false, g.busy
 }
 
-// close lets no request begin for some time.
-func (g *gate) close(d time.Duration) {
+// Close lets no request begin for some time.
+func (g *Gate) Close(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if until := time.Now().Add(d); until.After(g.shut) {
@@ -176,7 +190,7 @@ type latency struct {
 }
 
 // late notes an answer, and says at the end of a window whether it was late.
-func (g *gate) late(kind string, took time.Duration) bool {
+func (g *Gate) late(kind string, took time.Duration) bool {
 	l := g.kinds[kind]
 	if l == nil {
 		l = &latency{}

@@ -1,4 +1,4 @@
-package search
+package pace
 
 import (
 	"context"
@@ -14,15 +14,16 @@ type Limit struct {
 	Bytes    unit.Bytes `yaml:"bytes" min:"1KiB" doc:"Bytes of requests and replies that are moved in a second, at most, as they are on the wire; without it, as many as there are."`
 }
 
-// limits holds requests and their bytes back. A nil one does not.
-type limits struct{ requests, bytes *rate.Limiter }
+// Limits holds requests and their bytes back. The zero value does not.
+type Limits struct{ requests, bytes *rate.Limiter }
 
 const (
 	minBurst = 1 << 10
 	maxBurst = 256 << 10
 )
 
-func (l Limit) limits() (s limits) {
+// Limits makes what keeps the limit.
+func (l Limit) Limits() (s Limits) {
 	if l.Requests > 0 {
 		s.requests = rate.NewLimiter(rate.Limit(l.Requests), 1)
 	}
@@ -32,19 +33,22 @@ func (l Limit) limits() (s limits) {
 	return s
 }
 
-// request waits until a request may be begun.
-func (s limits) request(ctx context.Context) error { return wait(ctx, s.requests, 1) }
+// Request waits until a request may be begun.
+func (s Limits) Request(ctx context.Context) error { return wait(ctx, s.requests, 1) }
 
-// piece is how many of n bytes may be moved at once.
-func (s limits) piece(n int) int {
+// Bounded says whether there is a limit of bytes.
+func (s Limits) Bounded() bool { return s.bytes != nil }
+
+// Piece is how many of n bytes may be moved at once.
+func (s Limits) Piece(n int) int {
 	if s.bytes == nil {
 		return n
 	}
 	return min(n, s.bytes.Burst())
 }
 
-// move waits until n bytes, no more than a piece, may have been moved.
-func (s limits) move(ctx context.Context, n int) error { return wait(ctx, s.bytes, n) }
+// Move waits until n bytes, no more than a piece, may have been moved.
+func (s Limits) Move(ctx context.Context, n int) error { return wait(ctx, s.bytes, n) }
 
 func wait(ctx context.Context, l *rate.Limiter, n int) error {
 	if l == nil || n == 0 {

@@ -100,7 +100,7 @@ func (t *Template) value(p part, v Values) (string, error) {
 	return v.Key, nil
 }
 
-// name checks the name of an index or a lane.
+// name checks the name of an index, a lane or a version.
 func name(field, s string) (string, error) {
 	switch {
 	case s == "":

@@ -24,6 +24,8 @@ func (t *Template) Problems(env kind.Env) (problems []kind.Problem) {
 		add("each pass would write the keys of the last one: add {pass}")
 	case !t.Rolled() && !t.Has("key") && !t.whole():
 		add("different items would get one key: add {key}, or {stem} and {ext} with only text between them, or {sequence} for objects of several items")
+	case !t.Rolled() && env.Repeats && !t.Has("version"):
+		add("the source gives items of different versions that share a key: add {version}")
 	case !splits(t.joined()):
 		add("different objects could get one key, because it does not say where one field ends and the next begins: put a slash between names, and text between numbers")
 	}

@@ -10,7 +10,7 @@
 //	{date:2006/01/02}  when the pass began, in UTC
 //	{key}              key of the item
 //	{stem} {ext}       key of the item in two: before its last dot, and from there on
-//	{version}          version of the item: which of those a bucket keeps, or its ETag
+//	{version}          version of the item, where items may share a key
 //
 // A template with {sequence} is rolled: an object holds several items. Without
 // it each item is an object of its own.

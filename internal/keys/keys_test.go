@@ -23,14 +23,15 @@ func parse(t *testing.T, text string, style keys.Style) *keys.Template {
 	return tmpl
 }
 
-var values = keys.Values{Index: "logs-1", Lane: "logs-1-0", Sequence: 7, Pass: 3, Date: time.Date(2026, 2, 3, 4, 5, 6, 0, time.FixedZone("", 7200)), Key: "a/b/app.log.gz"}
+var values = keys.Values{Index: "logs-1", Lane: "logs-1-0", Sequence: 7, Pass: 3, Date: time.Date(2026, 2, 3, 4, 5, 6, 0, time.FixedZone("", 7200)), Key: "a/b/app.log.gz", Version: "v1"}
 
 func TestEveryFieldStandsForItsValue(t *testing.T) {
 	for text, want := range map[string]string{
 		"archive/{index}_s_{sequence}.json.gz":       "archive/logs-1_s_7.json.gz",
 		"logs/{index}/{lane}/{pass}-{sequence:6}.gz": "logs/logs-1/logs-1-0/3-000007.gz",
 		"{pass:3}/{date:2006/01/02-150405}/{key}":    "003/2026/02/03-020506/a/b/app.log.gz",
-		"{stem}.v2{ext}": "a/b/app.log.v2.gz",
+		"{stem}.v2{ext}":  "a/b/app.log.v2.gz",
+		"{key}@{version}": "a/b/app.log.gz@v1",
 	} {
 		got, err := parse(t, text, keys.Files).Render(values)
 		if err != nil || got != want {
@@ -123,6 +124,20 @@ func TestATemplateThatIsNotInjectiveIsRefused(t *testing.T) {
 		case c.want != "" && (len(got) != 1 || got[0].Option != "key" || !strings.Contains(got[0].Message, c.want)):
 			t.Errorf("%s: got %v, want %q", c.text, got, c.want)
 		}
+	}
+}
+
+func TestItemsThatShareAKeyWantTheirVersionInTheTemplate(t *testing.T) {
+	for text, want := range map[string]string{
+		"{key}": "add {version}", "{version}/{key}": "", "{stem}.{version}/{ext}": "add {key}", "{lane}/{sequence}": "", "{key}-{version}": "where one field ends",
+	} {
+		got := parse(t, text, keys.Objects).Problems(kind.Env{Repeats: true})
+		if want == "" && len(got) > 0 || want != "" && (len(got) != 1 || !strings.Contains(got[0].Message, want)) {
+			t.Errorf("%s: got %v, want %q", text, got, want)
+		}
+	}
+	if _, err := parse(t, "{version}/{key}", keys.Objects).Render(keys.Values{Key: "k"}); err == nil || !strings.Contains(err.Error(), "version") {
+		t.Errorf("an item without a version: got %v", err)
 	}
 }
 

@@ -69,6 +69,31 @@ func TestObjectsAreCommittedWhileTheNextAreRead(t *testing.T) {
 	}
 }
 
+// Objects that cannot be copied after all are read one after the other, too.
+func TestOneBodyIsReadAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var opened atomic.Int32
+		items := many(40, &opened)
+		for _, it := range items {
+			inner := it.Body
+			it.Body = pipeline.BodyFunc(func(ctx context.Context) (io.ReadCloser, error) {
+				body, err := inner.Open(ctx)
+				if n := opened.Load(); n > 1 {
+					t.Errorf("%d bodies are open", n)
+				}
+				return body, errors.Join(err, pause(ctx, time.Millisecond))
+			})
+		}
+		for _, late := range []bool{false, true} {
+			j := newJob(t, "{key}", roll.Options{}, items...)
+			j.Copied, j.Refused, j.Late = true, true, late
+			if res, err := j.run(t, t.Context()); err != nil || !res.Complete || len(j.Objects) != 40 {
+				t.Errorf("got %+v, %v, %d objects", res, err, len(j.Objects))
+			}
+		}
+	})
+}
+
 var errLate = errors.New("late")
 
 // TestALateErrorLosesNothing: one object fails after the next ones have been

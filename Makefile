@@ -1,5 +1,6 @@
 # make run      the main job on embedded defaults: needs Go and make, nothing else
 # make test     every test, on real servers, which it fetches and starts
+# make test-stores STORES=garage,minio    on other S3 stores; default: on all three
 # make test-engines ENGINES=elasticsearch-9,opensearch-1   on other search engines; default: on all seven
 GO ?= go
 BIN := bin/sluice
@@ -7,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-engines test-faults test-short test-mutations bench bench-read lint demo clean
+.PHONY: build run test test-engines test-stores test-faults test-short test-mutations bench bench-read bench-s3 lint demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -20,16 +21,22 @@ run: build
 	$(BIN) run -c config.yaml load
 
 test:
-	$(WITH) $(GO) test -race -timeout 20m ./...
+	$(WITH) -sqs $(GO) test -race -timeout 20m ./...
 
 # The long suites: kills, faults, restarts, lost nodes, following, memory.
 test-faults:
-	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) test -count=1 -v -timeout 60m ./test
+	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(WITH) -sqs $(GO) test -count=1 -v -timeout 60m ./test
 
 # Every test that speaks to a search engine, on one engine after the other.
 ENGINES ?= all
 test-engines:
 	SLUICE_REQUIRE_SERVERS=1 $(WITH) -engines $(ENGINES) $(GO) test -count=1 -timeout 20m ./internal/search ./sources/search ./sinks/search ./test
+
+# Every test that speaks to an S3 store, on one store after the other. MinIO and
+# Garage take some minutes to build, once.
+STORES ?= all
+test-stores:
+	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(WITH) -stores $(STORES) $(GO) test -count=1 -timeout 30m ./internal/objects ./sources/s3 ./sinks/s3 ./test/s3 ./test/stores
 
 test-short:
 	$(GO) test -short ./...
@@ -47,6 +54,14 @@ DOCS ?= 200000
 RUNS ?= 1
 bench-read: build
 	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./bench -read -documents $(DOCS) -lanes 4 -runs $(RUNS) -sluice $(BIN)
+
+# Small objects, known keys and a large object of S3, beside s5cmd or a floor.
+PARTS ?= small,known,big
+OBJECTS ?= 5000
+KEYS ?= 1000000
+BIG ?= 1GiB
+bench-s3: build
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) -stores versitygw $(GO) run ./bench/s3 -parts $(PARTS) -objects $(OBJECTS) -keys $(KEYS) -big $(BIG) -runs $(RUNS) -sluice $(BIN)
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w $$files"; exit 1; }

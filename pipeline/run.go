@@ -94,7 +94,11 @@ func (p *Pipeline) Run(ctx context.Context) (res Result, err error) {
 	if err != nil || !ended {
 		return res, err
 	}
-	if err := r.finish(); err != nil {
+	err = r.finish()
+	if t, ok := r.writer.(Tallier); ok {
+		res.Counts.Add(t.Tally())
+	}
+	if err != nil {
 		return res, r.unlessStopped(err)
 	}
 	res.Complete = true

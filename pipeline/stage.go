@@ -108,6 +108,10 @@ type Skipper interface {
 // errors end the run, and Saved is not called before Finish has returned.
 type WholePass interface{ WholePass() }
 
+// Tallier is a Writer whose Finish does what counts: it deletes. Tally says what
+// it did in this run, beside what items were counted for.
+type Tallier interface{ Tally() Counts }
+
 // Stage is a named transform.
 type Stage struct {
 	Name string

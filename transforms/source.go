@@ -27,6 +27,9 @@ type source struct {
 
 // newSource reads a body that begins at byte at of one of size bytes, or -1.
 func newSource(body io.ReadCloser, at, size int64) *source {
+	if b, ok := body.(interface{ Size() int64 }); ok && size >= 0 { // an object that was replaced has another
+		size = b.Size()
+	}
 	s := &source{Reader: buffers.Get().(*bufio.Reader), body: body, at: at, size: size}
 	s.Reset(filling{s})
 	return s

@@ -32,12 +32,14 @@ type copying struct {
 	state, deadLetters   string
 	s3Endpoint, s3Region string
 	set                  []string
+	mirror               bool
 }
 
 func copyCommand() *cobra.Command {
 	var (
 		c copying
 		s session
+		m mirroring
 	)
 	cmd := &cobra.Command{
 		Use:   "copy SOURCE SINK",
@@ -59,6 +61,7 @@ Without --state, a copy that is interrupted begins anew.
   sluice copy s3://archive/logs opensearch+http://localhost:9200
   sluice copy elasticsearch+http://old:9200/users opensearch+http://new:9200 --state ./state
   sluice copy opensearch+http://localhost:9200/logs - | jq ._source
+  sluice copy s3://photos file:backup --mirror --state ./state --dry-run
   sluice copy generate:1000 file:out --set source.seed=7`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -80,11 +83,15 @@ Without --state, a copy that is interrupted begins anew.
 				file.State = dir
 			}
 			s.file, s.pipelines, s.stdout = file, file.Pipelines, cmd.OutOrStdout()
+			if err := m.apply(&s); err != nil {
+				return err
+			}
 			return s.run(cmd.Context())
 		},
 	}
 	c.flags(cmd)
 	s.view.flags(cmd)
+	m.flags(cmd)
 	cmd.Flags().BoolVar(&s.accept, "accept", false, "go on with a state that was made with another source or sink")
 	return cmd
 }
@@ -97,6 +104,7 @@ func (c *copying) flags(cmd *cobra.Command) {
 	f.StringVar(&c.memory, "memory", "", "`SIZE` of the process, such as 80MiB, which is the default")
 	f.StringVar(&c.key, "key", "", "`TEMPLATE` of the names of objects or files, such as {index}/{lane}-{sequence}.json")
 	f.StringVar(&c.state, "state", "", "`DIR` to keep the state in, so that the copy can be resumed")
+	f.BoolVar(&c.mirror, "mirror", false, "make SINK what SOURCE is: what SOURCE no longer has is deleted; with --state")
 	f.StringVar(&c.deadLetters, "dead-letters", "", "`DIR` for records that can never be delivered; without it they end the copy")
 	f.StringVar(&c.s3Endpoint, "s3-endpoint", "", "`URL` of a store that is not AWS")
 	f.StringVar(&c.s3Region, "s3-region", "", "`REGION` of the bucket")
@@ -160,6 +168,9 @@ func (c *copying) options() (settings []config.Setting) {
 	add("state", c.state, "--state")
 	add("dead_letters.file.path", c.deadLetters, "--dead-letters")
 	add("sink."+c.sink.kind+".key", c.key, "--key")
+	if c.mirror {
+		add("sink."+c.sink.kind+".mirror", "true", "--mirror")
+	}
 	for _, l := range []*location{c.source, c.sink} {
 		if l.kind == "s3" {
 			add(l.side+".s3.endpoint", c.s3Endpoint, "--s3-endpoint")

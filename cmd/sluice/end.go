@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"sluice/internal/ops"
@@ -11,9 +12,31 @@ import (
 // process ends. err is what went wrong beside them.
 func (s *session) end(err error) error {
 	reports := s.reports(err)
+	if s.dry != nil {
+		return s.rehearsed(reports, err)
+	}
 	err = errors.Join(err, s.writeReport(reports))
 	if len(s.watches) == len(s.pipelines) && !s.quiet && !s.json() {
 		err = errors.Join(err, reports.Summary(s.console, s.names(), s.style()))
+	}
+	if err != nil {
+		return err
+	}
+	return s.status(reports)
+}
+
+// rehearsed says what a dry run has found. A pass that would fail, fails.
+func (s *session) rehearsed(reports ops.Reports, err error) error {
+	if err != nil {
+		return err
+	}
+	if err := s.dry.end(s.names()); err != nil {
+		return err
+	}
+	for _, name := range s.names() {
+		if r := reports[name]; r.Error != "" {
+			err = errors.Join(err, fmt.Errorf("pipeline %s: %s", name, r.Error))
+		}
 	}
 	if err != nil {
 		return err

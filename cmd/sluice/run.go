@@ -10,6 +10,7 @@ func runCommand() *cobra.Command {
 	var (
 		path string
 		s    session
+		m    mirroring
 	)
 	cmd := &cobra.Command{
 		Use:   "run [PIPELINE...]",
@@ -23,7 +24,8 @@ that failed is tried again at the next tick, and later after each failure.
 ` + statuses,
 		Example: `  sluice run
   sluice run -c archive.yaml logs --report report.json
-  sluice run --once                 one pass each, then exit`,
+  sluice run --once                 one pass each, then exit
+  sluice run backup --dry-run       what would be copied and deleted`,
 		ValidArgsFunction: completePipelines(&path, math.MaxInt),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			file, err := load(path, cmd.InOrStdin())
@@ -36,11 +38,15 @@ that failed is tried again at the next tick, and later after each failure.
 			}
 			s.file, s.pipelines, s.stdout = file, pipelines, cmd.OutOrStdout()
 			s.again = "run again to resume"
+			if err := m.apply(&s); err != nil {
+				return err
+			}
 			return s.run(cmd.Context())
 		},
 	}
 	configFlag(cmd, &path)
 	s.view.flags(cmd)
+	m.flags(cmd)
 	cmd.Flags().BoolVar(&s.once, "once", false, `one pass of each pipeline, also where the configuration says "every"`)
 	cmd.Flags().BoolVar(&s.accept, "accept", false, "go on with a state that was made with another source or sink")
 	return cmd

@@ -27,7 +27,8 @@ type session struct {
 	pipelines []*config.Pipeline
 	once      bool // pipelines that repeat their passes make one
 	accept    bool
-	again     string // what to do about a pass that is not complete
+	again     string     // what to do about a pass that is not complete
+	dry       *rehearsal // nil: a real run
 	stdout    io.Writer
 
 	console *ops.Console
@@ -91,6 +92,9 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 			s.log.Debug("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
 		}
 		p := f.Pipeline(links)
+		if s.dry != nil {
+			p.Source = silent{p.Source}
+		}
 		if err := s.listen(ctx, f.Config, p); err != nil {
 			return fmt.Errorf("pipeline %s: source: %w", f.Config.Name, err)
 		}
@@ -124,7 +128,14 @@ func (s *session) listen(ctx context.Context, c *config.Pipeline, p *pipeline.Pi
 
 // openState opens the state of a pipeline and ties it to its stages.
 func (s *session) openState(p *config.Pipeline) (*state.Store, error) {
-	st, err := state.Open(stateFile(s.file.State, p.Name))
+	path := stateFile(s.file.State, p.Name)
+	if s.dry != nil {
+		var err error
+		if path, err = s.dry.state(path); err != nil {
+			return nil, err
+		}
+	}
+	st, err := state.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +183,7 @@ func (s *session) move(ctx context.Context) error {
 
 func (s *session) progress(ctx context.Context) {
 	switch {
-	case s.quiet:
+	case s.quiet, s.dry != nil:
 	case s.console.Terminal && !s.json():
 		ops.Bars(ctx, s.console, s.watches...)
 	default:
@@ -187,7 +198,7 @@ func (s *session) passes(ctx context.Context) error {
 		w := s.watches[i]
 		g.Go(func() error {
 			if !s.daemon(p) {
-				s.pass(ctx, w, s.quiet || s.json()) // else the summary says it
+				s.pass(ctx, w, s.dry == nil && (s.quiet || s.json())) // else the summary says it
 				return nil
 			}
 			ops.Repeat(ctx, time.Duration(p.Every), func(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -72,8 +73,12 @@ func (d *decoder) limits(f *File, p *Pipeline) {
 // stages lets the kinds check their options, and compares what each stage
 // gives with what the next one takes.
 func (d *decoder) stages(p *Pipeline) {
+	p.env.Transforms = p.transforms()
 	if v, ok := p.Sink.Options.(kind.Versioned); ok {
 		p.env.Versions = v.Versioned()
+	}
+	if r, ok := p.Source.Options.(kind.Repeater); ok {
+		p.env.Repeats = r.Repeats()
 	}
 	p.env.Target, _ = p.Sink.Options.(kind.Lister)
 	if _, ok := p.Source.Options.(kind.News); !ok && p.env.New && p.Source.Kind != "" {
@@ -156,15 +161,32 @@ func (d *decoder) near(path string, otherwise place) place {
 // transforms and sink. A state made under another identity is not gone on
 // with. It has no secrets and may be shown.
 func (p *Pipeline) Identity() map[string]string {
-	var transforms []string
-	for _, t := range p.Transforms {
-		transforms = append(transforms, identity(t.Kind, t.Options.Identity()))
-	}
 	return map[string]string{
 		"source":     identity(p.Source.Kind, p.Source.Options.Identity()),
-		"transforms": strings.Join(transforms, ", "),
+		"transforms": p.transforms(),
 		"sink":       identity(p.Sink.Kind, p.Sink.Options.Identity()),
 	}
+}
+
+func (p *Pipeline) transforms() string {
+	var all []string
+	for _, t := range p.Transforms {
+		if t.Kind != "" {
+			all = append(all, identity(t.Kind, t.Options.Identity()))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// DryRun makes the pipeline one that changes nothing at its sink: say is told
+// what would become of each object there, from several goroutines. The error
+// says why it cannot be.
+func (p *Pipeline) DryRun(say func(kind.Change)) error {
+	p.env.DryRun = say
+	if m, ok := p.Sink.Options.(kind.Mirror); !ok || !m.Mirrors() {
+		return fmt.Errorf("pipeline %s: a dry run is of a sink that mirrors (mirror: true); this one is not", p.Name)
+	}
+	return nil
 }
 
 // Warnings says what of the options of its stages a user may not have meant.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sluice/internal/kind"
 )
 
 // decoder sets options from nodes. It goes on after an error, so that all are
@@ -88,6 +90,10 @@ func (d *decoder) group(n *node, v reflect.Value, s spot) {
 		}
 		given[o.name] = true
 		d.option(*o, p, v.FieldByIndex(o.index), s.in(o.name), file)
+		if f, ok := v.Addr().Interface().(kind.Filed); ok && file && !d.failed[s.in(o.name).path()] {
+			path, _ := d.text(p.value, s.in(o.name))
+			f.FromFile(o.name, path)
+		}
 	}
 	for _, o := range options {
 		if o.required && !given[o.name] {

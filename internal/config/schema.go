@@ -117,6 +117,8 @@ func scalarSchema(o option, t reflect.Type) object {
 		return object{"anyOf": []object{{"type": "string", "pattern": `^\s*[0-9.]+\s*([KMGT]i?B|B)?\s*$`}, {"type": "integer", "minimum": 0}, variables}}
 	case t == reflect.TypeFor[unit.Duration]():
 		return object{"anyOf": []object{{"type": "string", "pattern": `^\s*([0-9.]+(ns|us|µs|ms|s|m|h))+\s*$`}, {"const": 0}, variables}}
+	case t == reflect.TypeFor[unit.Share]():
+		return object{"anyOf": []object{{"type": "string", "pattern": `^\s*([0-9]+|[0-9.]+\s*%)\s*$`}, {"type": "integer", "minimum": 0}, variables}}
 	case t.Kind() == reflect.Bool:
 		out["type"] = "boolean"
 	case isNumber(t):

@@ -13,7 +13,7 @@
 //	min:"1" max:"9"      bounds of an integer
 //	file:"true"          it may also be given as name_file, the path of a file that holds it
 //
-// Field types: string, bool, int, int64, []string, unit.Bytes, unit.Duration,
+// Field types: string, bool, int, int64, []string, unit.Bytes, unit.Duration, unit.Share,
 // unit.Secret, *T of these (nil: not given), structs, and []struct. A
 // unit.Secret named x may also be given as x_file, the path of a file that holds it.
 package kind
@@ -44,10 +44,14 @@ type Env struct {
 	MaxRecord int64  // longest record in bytes; a longer one is a dead letter or an error
 	Every     bool   // the pipeline repeats its passes
 	New       bool   // passes take what is new since the last complete one
+	Repeats   bool   // items of the source may share a key: they differ in their versions
 	Versions  bool   // the sink orders the writes to one _id by the _version of records
 	Target    Lister // the sink, if it is one
 	Scratch   string // directory for files that are worth nothing to another process; it need not be there
 	Transient bool   // the state lives no longer than the process (copy without --state)
+
+	Transforms string       // identities of the transforms, in order: what the bytes at the sink depend on
+	DryRun     func(Change) // nil: a real run; else nothing is changed, and this is told what would be, from several goroutines
 }
 
 // Problem is an option whose value cannot be used.
@@ -71,6 +75,10 @@ type Source interface {
 
 // News is a Source whose passes can take what is new since the last complete one.
 type News interface{ News() }
+
+// Repeater is a Source that can say that its items may share a key, and then
+// differ in their versions.
+type Repeater interface{ Repeats() bool }
 
 // Versioned is a Sink that can say that it orders the writes to one _id by the
 // _version of records.
@@ -112,6 +120,13 @@ type Sink interface {
 	Takes(in Form) *Problem
 	Identity() string
 	Build(env Env) (pipeline.Sink, error)
+}
+
+// Filed is a group of options that wants to know from which files options of
+// its own were taken, because it reads them again while it runs.
+type Filed interface {
+	// FromFile says that an option, as its tag calls it, was read from a file.
+	FromFile(option, path string)
 }
 
 // Noter is a Source that says what its passes leave out as they are configured,

@@ -33,6 +33,7 @@ type Client struct {
 	gates   [classes]pace.Gate
 	skew    atomic.Int64 // what the store's clock is ahead of ours, in nanoseconds
 	reached atomic.Bool  // the store has answered
+	read    atomic.Int64 // when an object was opened last; 0: never
 	known   known
 }
 

@@ -133,6 +133,27 @@ func TestAnObjectThatIsReplacedWhileItIsReadIsReadByItsVersion(t *testing.T) {
 	}
 }
 
+func TestAnObjectThatIsReplacedBeforeItIsReadIsReadByItsVersion(t *testing.T) {
+	b := objectstest.New(t)
+	b.Versioned()
+	b.Put("k", []byte("other"))
+	want := random(1000)
+	b.Put("k", want)
+	b.Put("k2", want)
+	c := client(t, b.Config(""))
+	o := find(t, c, "k")
+	b.Put("k", []byte("another"))
+	v := c.Content(o)
+	got := make([]byte, 600)
+	if err := v.Fill(t.Context(), got, 400); err != nil || !bytes.Equal(got, want[400:]) || v.Object().VersionID == "" {
+		t.Errorf("got %v, or other bytes; want the version that was listed", err)
+	}
+	o.ETag = "none"
+	if _, err := read(t, c, o, 0); !errors.Is(err, objects.ErrReplaced) || !errors.Is(err, pipeline.ErrGone) {
+		t.Errorf("no such version: got %v, want that it was replaced", err)
+	}
+}
+
 func TestAnObjectThatVanishesIsGone(t *testing.T) {
 	b, p, c, o := through(t, random(1<<20))
 	p.Add(&faultproxy.Rule{Method: "GET", CutAfter: 1 << 18})
@@ -149,8 +170,73 @@ func TestAnObjectThatAnswers500ForGoodIsAnErrorThatNamesIt(t *testing.T) {
 	cfg.Retry /= 20
 	p.Add(&faultproxy.Rule{Method: "GET", Status: 500, Times: -1})
 	_, err := read(t, client(t, cfg), o, 0)
-	if err == nil || errors.Is(err, pipeline.ErrGone) || !strings.Contains(err.Error(), "get "+b.Name+"/dir/k: 500") {
-		t.Errorf("got %v, want a 500 that names the object, and that it is not gone", err)
+	if !errors.Is(err, pipeline.ErrGone) || !strings.Contains(err.Error(), "get "+b.Name+"/dir/k: 500") {
+		t.Errorf("got %v, want a 500 that names the object, which cannot be had", err)
+	}
+	p.Add(&faultproxy.Rule{Status: 500, Times: -1})
+	if _, err = read(t, client(t, cfg), o, 0); err == nil || errors.Is(err, pipeline.ErrGone) {
+		t.Errorf("got %v, want an error of a store that does nothing, not of an object", err)
+	}
+}
+
+func TestAnObjectThatMayNotBeReadIsGoneIfOthersMay(t *testing.T) {
+	b, p, c, o := through(t, random(100))
+	b.Put("other", []byte("x"))
+	p.Add(&faultproxy.Rule{Method: "GET", Path: "dir/k", Status: 403, Body: "<Error><Code>AccessDenied</Code></Error>", Times: -1})
+	if _, err := read(t, c, o, 0); err == nil || errors.Is(err, pipeline.ErrGone) {
+		t.Errorf("got %v, want an error: perhaps nothing may be read", err)
+	}
+	other := find(t, c, "other")
+	if _, err := read(t, c, other, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(t, c, o, 0); !errors.Is(err, pipeline.ErrGone) {
+		t.Errorf("got %v, want that it cannot be had", err)
+	}
+}
+
+func TestAPieceOfAnObjectIsReadThroughCuts(t *testing.T) {
+	want := random(3 << 20)
+	_, p, c, o := through(t, want)
+	v := c.Content(o)
+	for _, at := range []int64{0, 1, 1 << 20, 2<<20 + 5} {
+		p.Clear()
+		p.Add(&faultproxy.Rule{Path: "dir/k", CutAfter: 1000})
+		got := make([]byte, min(1<<20, o.Size-at))
+		if err := v.Fill(t.Context(), got, at); err != nil || !bytes.Equal(got, want[at:at+int64(len(got))]) {
+			t.Errorf("from byte %d: got %v, or other bytes", at, err)
+		}
+	}
+	if !v.Ranges() {
+		t.Error("the store is said to ignore ranges")
+	}
+}
+
+func TestAStoreThatIgnoresRangesIsReadNonetheless(t *testing.T) {
+	want := random(1 << 20)
+	requests := 0
+	c := client(t, stub(t, func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		w.Header().Set("ETag", `"e"`)
+		w.Header().Set("Content-Length", fmt.Sprint(len(want)))
+		if requests == 2 {
+			w.Write(want[:500_000])
+			return // short
+		}
+		w.Write(want)
+	}))
+	v := c.Content(objects.Object{Key: "k", ETag: "e", Size: int64(len(want))})
+	got := make([]byte, 1000)
+	if err := v.Fill(t.Context(), got, 7000); err != nil || !bytes.Equal(got, want[7000:8000]) || v.Ranges() {
+		t.Errorf("a piece: got %v, or other bytes; ranges %v", err, v.Ranges())
+	}
+	r, err := v.Open(t.Context(), 100, int64(len(want)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err = io.ReadAll(r); err != nil || !bytes.Equal(got, want[100:]) || requests != 3 {
+		t.Errorf("from byte 100 on, cut: got %d bytes, %v, %d requests", len(got), err, requests)
 	}
 }
 
@@ -214,10 +300,10 @@ func TestRepliesThatAreNotWhatWasAskedForAreErrors(t *testing.T) {
 		body      string
 		want      error
 	}{
-		"another etag":  {"f", "", 0, "0123456789", pipeline.ErrGone},
-		"shorter":       {"e", "", 0, "012345678", io.ErrUnexpectedEOF},
-		"range ignored": {"e", "", 5, "0123456789", io.ErrUnexpectedEOF},
-		"other range":   {"e", "bytes 4-8/10", 5, "45678", nil},
+		"another etag":   {"f", "", 0, "0123456789", pipeline.ErrGone},
+		"shorter":        {"e", "", 0, "012345678", io.ErrUnexpectedEOF},
+		"another length": {"e", "", 5, "012345678", io.ErrUnexpectedEOF},
+		"other range":    {"e", "bytes 4-8/10", 5, "45678", nil},
 	} {
 		c := client(t, stub(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("ETag", `"`+tc.etag+`"`)

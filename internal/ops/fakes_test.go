@@ -65,8 +65,9 @@ func (s *source) Close() error { return nil }
 
 // sink takes everything, and buries record number dead.
 type sink struct {
-	dead  int
-	taken int
+	finished int64 // deleted by Finish
+	dead     int
+	taken    int
 }
 
 func (s *sink) Open(context.Context, *pipeline.Pass) (pipeline.Writer, error) { return s, nil }
@@ -90,6 +91,7 @@ func (s *sink) Write(ctx context.Context, _ pipeline.Lane, _ string, in <-chan *
 
 func (s *sink) Finish(context.Context) error { return nil }
 func (s *sink) Close() error                 { return nil }
+func (s *sink) Tally() pipeline.Counts       { return pipeline.Counts{Deleted: s.finished} }
 
 type letters struct{}
 

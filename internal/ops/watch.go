@@ -61,6 +61,7 @@ func (w *Watch) Pass(ctx context.Context) Report {
 	if s.Pass != res.Pass {
 		s = pipeline.Status{Pass: res.Pass} // it ended before it had a plan
 	}
+	w.total.Deleted += max(0, res.Counts.Deleted-deleted(s.Lanes)) // what Finish did
 	for cause, n := range s.Retries {
 		w.retries[cause] += n
 	}
@@ -74,6 +75,13 @@ func (w *Watch) Pass(ctx context.Context) Report {
 	w.running, w.last = false, &r
 	w.ended[r.Outcome]++
 	return r
+}
+
+func deleted(lanes []pipeline.LaneStatus) (n int64) {
+	for _, l := range lanes {
+		n += l.State.Counts.Deleted
+	}
+	return n
 }
 
 // Report returns the report of the pass that ended last; ok is false if none has.

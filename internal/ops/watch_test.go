@@ -108,6 +108,20 @@ func TestTotalsAndRetriesAddUpOverPasses(t *testing.T) {
 	})
 }
 
+func TestWhatFinishDeletesIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(&source{n: 2}, &sink{finished: 3}, newStore())
+		for pass := range int64(2) {
+			if r := w.Pass(t.Context()); r.Objects.Deleted != 3 {
+				t.Errorf("got %+v, want 3 deleted", r.Objects)
+			}
+			if got, want := w.Snapshot().Total.Deleted, 3*(pass+1); got != want {
+				t.Errorf("got %d deleted in all, want %d", got, want)
+			}
+		}
+	})
+}
+
 func TestAStateThatCannotBeWrittenIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newStore()

@@ -19,12 +19,17 @@ func (w *Writer) Write(ctx context.Context, lane pipeline.Lane, state string, in
 	return w.singly(ctx, lane, in)
 }
 
-// name is the key of an item's own object.
-func (w *Writer) name(lane pipeline.Lane, it *pipeline.Item) (string, error) {
+// ownerOf is the owner of an item's own object.
+func (w *Writer) ownerOf(lane pipeline.Lane, it *pipeline.Item) Owner {
+	return Owner{Pipeline: w.pass.Pipeline, Pass: w.pass.Number, Lane: lane.ID, Start: lane.Start, From: place(it.From), Source: it.Key, Version: it.Version}
+}
+
+// KeyOf is the key of an item's own object.
+func (w *Writer) KeyOf(lane pipeline.Lane, it *pipeline.Item) (string, error) {
 	if lane.Aside {
 		return w.Key.Aside(it.Key)
 	}
-	return w.Key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key})
+	return w.Key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key, Version: it.Version})
 }
 
 // Copy writes the body of an item to dst, through buf, and compares its length

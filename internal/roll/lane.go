@@ -118,7 +118,7 @@ func (l *lane) take(ctx context.Context, it *pipeline.Item) error {
 // check refuses what cannot be put into an object.
 func (l *lane) check(it *pipeline.Item) error {
 	if it.Delete {
-		return fmt.Errorf("%s: deletes are not supported by this sink", it.Key)
+		return fmt.Errorf("%s: it was deleted at the source, and an object of several items cannot lose one: leave {sequence} out of the key", it.Key)
 	}
 	if l.Roll.Records > 0 && it.Records > l.Roll.Records {
 		return fmt.Errorf("%s: one block holds %d records, more than roll.records %d, and blocks are not divided: raise roll.records", it.Key, it.Records, l.Roll.Records)

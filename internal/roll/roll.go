@@ -77,6 +77,10 @@ type Target interface {
 	// says by their keys that the lane did not write them, and which are
 	// [Owner.Stale] to owner.
 	Sweep(ctx context.Context, prefix string, owner Owner, stale func(key string) bool) error
+	// Remove removes the object of an item that no longer exists at the source,
+	// durably, if [Removable] says so. One that is gone is no error. stays says
+	// that there is one, which is another's.
+	Remove(ctx context.Context, key string, owner Owner) (stays bool, err error)
 }
 
 // Draft is what an object is to be.
@@ -152,6 +156,7 @@ type Writer struct {
 	pass   *pipeline.Pass
 	target Target
 	date   time.Time
+	notes  Notes
 }
 
 // New returns the writer of a pass: sinks call it in their Open. It keeps the

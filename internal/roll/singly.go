@@ -21,7 +21,7 @@ type singles struct {
 	*Writer
 	pipeline.Lane
 	group   *errgroup.Group
-	last    *pipeline.Item
+	last    *string       // key of the item before
 	reading chan struct{} // holds something while a body is read, into memory that there is once for a lane
 	buf     []byte
 
@@ -62,6 +62,9 @@ func (w *Writer) commitAll(ctx context.Context, in pipeline.Lane, items <-chan *
 
 // take makes the object of an item, or begins to.
 func (s *singles) take(ctx context.Context, it *pipeline.Item) error {
+	if it.Delete {
+		return s.remove(ctx, it)
+	}
 	o, err := s.create(ctx, it)
 	if err != nil {
 		return err
@@ -80,22 +83,21 @@ func (s *singles) take(ctx context.Context, it *pipeline.Item) error {
 
 // create begins the object of an item.
 func (s *singles) create(ctx context.Context, it *pipeline.Item) (*single, error) {
-	if it.Delete {
-		return nil, fmt.Errorf("%s: deletes are not supported by this sink", it.Key)
-	}
-	if _, block := it.Body.(*pipeline.Block); block && !s.Aside || s.last != nil && it.Key == s.last.Key && it.Version == s.last.Version {
+	if _, block := it.Body.(*pipeline.Block); block && !s.Aside {
 		return nil, fmt.Errorf("%s: several items share this key: add {sequence} to the key of objects", it.Key)
 	}
-	s.last = &pipeline.Item{Key: it.Key, Version: it.Version}
-	key, err := s.name(s.Lane, it)
+	if s.last != nil && it.Key == *s.last && !s.Key.Has("version") {
+		return nil, fmt.Errorf("%s: several items share this key: add {version} to the key of objects, or {sequence}", it.Key)
+	}
+	s.last = &it.Key
+	key, err := s.KeyOf(s.Lane, it)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.landed(ctx, key); err != nil {
 		return nil, err
 	}
-	owner := Owner{Pipeline: s.pass.Pipeline, Pass: s.pass.Number, Lane: s.ID, Start: s.Start, From: place(it.From), Source: it.Key, Version: it.Version}
-	o, err := s.target.Create(ctx, Draft{Key: key, Owner: owner, First: it, Beside: s.Aside})
+	o, err := s.target.Create(ctx, Draft{Key: key, Owner: s.ownerOf(s.Lane, it), First: it, Beside: s.Aside})
 	if err != nil {
 		return nil, err
 	}
@@ -199,6 +201,7 @@ func (o *single) end(ctx context.Context, err error) error {
 	if err != nil {
 		return err
 	}
+	notes = append(notes, o.made(o.key, o.it, &o.tally)...)
 	u := pipeline.Unit{Counts: pipeline.Counts{ObjectsWritten: 1}}
 	u.Add(o.it)
 	return u.Done("", notes...)

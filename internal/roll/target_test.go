@@ -3,6 +3,7 @@ package roll_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type bucket struct {
 	Objects   map[string]made
 	Open_     int // objects under way
 	mu        sync.Mutex
+	notes     roll.Notes // nil: none
 }
 
 type made struct {
@@ -56,6 +58,9 @@ func (b *bucket) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, err
 		}
 	}
 	w, err := roll.New(p, spec, b)
+	if err == nil && b.notes != nil {
+		w.Note(b.notes)
+	}
 	return bucketWriter{w}, err
 }
 
@@ -92,6 +97,21 @@ func (b *bucket) Sweep(_ context.Context, prefix string, owner roll.Owner, stale
 			}
 		}
 	})
+}
+
+func (b *bucket) Remove(_ context.Context, key string, owner roll.Owner) (stays bool, err error) {
+	werr := b.World.Do(func() {
+		old, ok := b.Objects[key]
+		if !ok {
+			return
+		}
+		var may bool
+		if may, err = roll.Removable(b.Overwrite, key, owner, &old.Owner); may {
+			delete(b.Objects, key)
+		}
+		stays = !may
+	})
+	return stays, errors.Join(err, werr)
 }
 
 type object struct {

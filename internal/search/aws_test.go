@@ -2,16 +2,11 @@ package search_test
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,142 +14,10 @@ import (
 	"time"
 
 	"sluice/internal/awscreds"
+	"sluice/internal/awscreds/awstest"
 	"sluice/internal/search"
 	"sluice/internal/unit"
 )
-
-// verifier checks signatures. It is written from the specification (AWS
-// Signature Version 4, "Create a signed AWS API request") and shares no code
-// with what signs.
-type verifier struct {
-	service, region    string
-	key, secret, token string
-	now                func() time.Time
-	suite              bool // a request of the test suite: the payload's hash need not be in a header
-}
-
-// skew is how old a signature may be.
-const skew = 5 * time.Minute
-
-// check says what is wrong with a request as a server gets it.
-func (v verifier) check(r *http.Request, body []byte) error {
-	rest, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ")
-	if !ok {
-		return errors.New("MissingAuthenticationToken: no signature")
-	}
-	field := map[string]string{}
-	for part := range strings.SplitSeq(rest, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		field[name] = value
-	}
-	stamp := r.Header.Get("X-Amz-Date")
-	at, err := time.Parse("20060102T150405Z", stamp)
-	if err != nil {
-		return err
-	}
-	if age := v.now().Sub(at); age.Abs() > skew {
-		return fmt.Errorf("Signature expired: %s is %s off", stamp, age)
-	}
-	scope := at.Format("20060102") + "/" + v.region + "/" + v.service + "/aws4_request"
-	if field["Credential"] != v.key+"/"+scope {
-		return fmt.Errorf("Credential should be scoped to %s, not %s", scope, field["Credential"])
-	}
-	if r.Header.Get("X-Amz-Security-Token") != v.token {
-		return errors.New("The security token included in the request is expired")
-	}
-	hash := sha(string(body))
-	if sent := r.Header.Get("X-Amz-Content-Sha256"); sent != hash && (!v.suite || sent != "") {
-		return fmt.Errorf("x-amz-content-sha256 is %q, the payload's is %s", sent, hash)
-	}
-	signed := strings.Split(field["SignedHeaders"], ";")
-	if err := v.covered(r, signed); err != nil {
-		return err
-	}
-	text := "AWS4-HMAC-SHA256\n" + stamp + "\n" + scope + "\n" + sha(canonical(r, signed, hash))
-	k := mac([]byte("AWS4"+v.secret), at.Format("20060102"))
-	for _, part := range []string{v.region, v.service, "aws4_request"} {
-		k = mac(k, part)
-	}
-	if want := hex.EncodeToString(mac(k, text)); field["Signature"] != want {
-		return errors.New("The request signature we calculated does not match the signature you provided")
-	}
-	return nil
-}
-
-// covered checks which headers are signed: Amazon's and the host must be, those
-// that proxies change must not.
-func (v verifier) covered(r *http.Request, signed []string) error {
-	if !slices.IsSorted(signed) || !slices.Contains(signed, "host") {
-		return fmt.Errorf("signed headers %q: not in order, or without host", signed)
-	}
-	for name := range r.Header {
-		if name = strings.ToLower(name); strings.HasPrefix(name, "x-amz-") && !slices.Contains(signed, name) {
-			return fmt.Errorf("%s is not signed", name)
-		}
-	}
-	for _, name := range []string{"content-length", "connection", "accept-encoding", "user-agent", "transfer-encoding"} {
-		if slices.Contains(signed, name) && !v.suite {
-			return fmt.Errorf("%s is signed", name)
-		}
-	}
-	return nil
-}
-
-// canonical is the canonical request.
-func canonical(r *http.Request, signed []string, hash string) string {
-	path, query, _ := strings.Cut(r.RequestURI, "?")
-	var pairs []string
-	for part := range strings.SplitSeq(query, "&") {
-		if name, value, _ := strings.Cut(part, "="); part != "" {
-			pairs = append(pairs, escape(unescape(name), false)+"="+escape(unescape(value), false))
-		}
-	}
-	slices.Sort(pairs)
-	text := r.Method + "\n" + escape(path, true) + "\n" + strings.Join(pairs, "&") + "\n"
-	for _, name := range signed {
-		values := r.Header.Values(name)
-		if name == "host" {
-			values = []string{r.Host}
-		}
-		for i := range values {
-			values[i] = strings.Join(strings.Fields(values[i]), " ")
-		}
-		text += name + ":" + strings.Join(values, ",") + "\n"
-	}
-	return text + "\n" + strings.Join(signed, ";") + "\n" + hash
-}
-
-// escape is UriEncode of the specification.
-func escape(s string, path bool) string {
-	out := ""
-	for _, c := range []byte(s) {
-		if strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", rune(c)) || path && c == '/' {
-			out += string(rune(c))
-		} else {
-			out += fmt.Sprintf("%%%02X", c)
-		}
-	}
-	return out
-}
-
-func unescape(s string) string {
-	out, err := url.QueryUnescape(s)
-	if err != nil {
-		return err.Error()
-	}
-	return out
-}
-
-func sha(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:])
-}
-
-func mac(key []byte, text string) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(text))
-	return h.Sum(nil)
-}
 
 // vectors are published signatures. The first ones are of the AWS SigV4 test
 // suite (github.com/awslabs/aws-c-auth, tests/aws-signing-test-suite/v4, header
@@ -225,7 +88,7 @@ func TestRequestsAreSignedAsPublished(t *testing.T) {
 			case strings.Contains(v.signed, "sha256"):
 				err = search.Sign(t.Context(), a, req, []byte(v.body))
 			default:
-				err = search.Seal(a, req, sha(v.body), at)
+				err = search.Seal(a, req, awstest.SHA(v.body), at)
 			}
 			got, want := req.Header.Get("Authorization"), "SignedHeaders="+v.signed+", Signature="+v.signature
 			if err != nil || !strings.HasSuffix(got, want) {
@@ -245,34 +108,37 @@ func TestTheVerifierKnowsWhatIsPublished(t *testing.T) {
 			req.Header.Set("X-Amz-Security-Token", v.token)
 		}
 		if strings.HasPrefix(v.name, "s3") {
-			req.Header.Set("X-Amz-Content-Sha256", sha(""))
+			req.Header.Set("X-Amz-Content-Sha256", awstest.SHA(""))
 		}
 		req.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s/us-east-1/%s/aws4_request, SignedHeaders=%s, Signature=%s",
 			a.AccessKey.Reveal(), stamp[:8], a.Service, v.signed, v.signature))
-		good := verifier{a.Service, "us-east-1", a.AccessKey.Reveal(), a.SecretKey.Reveal(), v.token, func() time.Time { return at }, true}
-		if err := good.check(req.Clone(t.Context()), []byte(v.body)); err != nil {
+		good := awstest.Verifier{Service: a.Service, Region: "us-east-1", Key: a.AccessKey.Reveal(), Secret: a.SecretKey.Reveal(), Token: v.token,
+			Now: func() time.Time { return at }, Suite: true}
+		if err := good.Check(req.Clone(t.Context()), []byte(v.body)); err != nil {
 			t.Errorf("%s: got %v, want it accepted", v.name, err)
 		}
-		for name, change := range map[string]func(*verifier, *http.Request){
-			"secret":  func(v *verifier, _ *http.Request) { v.secret += "x" },
-			"service": func(v *verifier, _ *http.Request) { v.service = "es" },
-			"region":  func(v *verifier, _ *http.Request) { v.region = "eu-west-1" },
-			"stale":   func(v *verifier, _ *http.Request) { v.now = func() time.Time { return at.Add(skew + time.Second) } },
-			"method":  func(_ *verifier, r *http.Request) { r.Method = "DELETE" },
-			"path":    func(_ *verifier, r *http.Request) { r.RequestURI = "/other" + r.RequestURI },
-			"query": func(_ *verifier, r *http.Request) {
+		for name, change := range map[string]func(*awstest.Verifier, *http.Request){
+			"secret":  func(v *awstest.Verifier, _ *http.Request) { v.Secret += "x" },
+			"service": func(v *awstest.Verifier, _ *http.Request) { v.Service = "es" },
+			"region":  func(v *awstest.Verifier, _ *http.Request) { v.Region = "eu-west-1" },
+			"stale": func(v *awstest.Verifier, _ *http.Request) {
+				v.Now = func() time.Time { return at.Add(awstest.Skew + time.Second) }
+			},
+			"method": func(_ *awstest.Verifier, r *http.Request) { r.Method = "DELETE" },
+			"path":   func(_ *awstest.Verifier, r *http.Request) { r.RequestURI = "/other" + r.RequestURI },
+			"query": func(_ *awstest.Verifier, r *http.Request) {
 				r.RequestURI += "&x=1"
 				r.RequestURI = strings.Replace(r.RequestURI, "&", "?&", 1)
 			},
-			"host": func(_ *verifier, r *http.Request) { r.Host = "elsewhere" },
+			"host": func(_ *awstest.Verifier, r *http.Request) { r.Host = "elsewhere" },
 		} {
 			bad, spoilt := good, req.Clone(t.Context())
 			change(&bad, spoilt)
-			if bad.check(spoilt, []byte(v.body)) == nil {
+			if bad.Check(spoilt, []byte(v.body)) == nil {
 				t.Errorf("%s: another %s is accepted", v.name, name)
 			}
 		}
-		if good.check(req.Clone(t.Context()), []byte(v.body+"x")) == nil {
+		if good.Check(req.Clone(t.Context()), []byte(v.body+"x")) == nil {
 			t.Errorf("%s: another payload is accepted", v.name)
 		}
 	}
@@ -280,11 +146,11 @@ func TestTheVerifierKnowsWhatIsPublished(t *testing.T) {
 
 // amazon is a cluster that checks signatures, and then answers with f. It
 // takes as long as it lives the time of the test for its own.
-func amazon(t *testing.T, v *verifier, f http.HandlerFunc) http.HandlerFunc {
+func amazon(t *testing.T, v *awstest.Verifier, f http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
-			err = v.check(r.Clone(r.Context()), body)
+			err = v.Check(r.Clone(r.Context()), body)
 		}
 		if err != nil {
 			w.Header().Set("X-Amzn-Errortype", strings.ReplaceAll(strings.SplitN(err.Error(), ":", 2)[0], " ", "")+":http://internal")
@@ -307,7 +173,7 @@ func signing(url, service string) search.Config {
 
 func TestAmazonAcceptsEverySignedRequest(t *testing.T) {
 	for _, service := range []string{"es", "aoss"} {
-		v := &verifier{service: service, region: "eu-west-1", key: "AK", secret: "hidden", now: time.Now}
+		v := &awstest.Verifier{Service: service, Region: "eu-west-1", Key: "AK", Secret: "hidden", Now: time.Now}
 		s := httptest.NewTLSServer(amazon(t, v, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			fmt.Fprintf(w, `{"a":%q}`, r.Method+" "+r.URL.Path+" "+string(body))
@@ -337,7 +203,7 @@ func TestAmazonsRefusalsSayWhatToDo(t *testing.T) {
 		"aoss":                 func(c *search.Config) { c.AWS.Service = "aoss" },
 		"renew aws.session_":   func(c *search.Config) { c.AWS.SessionToken = "hidden old" },
 	} {
-		v := &verifier{service: "es", region: "eu-west-1", key: "AK", secret: "hidden", now: time.Now}
+		v := &awstest.Verifier{Service: "es", Region: "eu-west-1", Key: "AK", Secret: "hidden", Now: time.Now}
 		s := httptest.NewTLSServer(amazon(t, v, nil))
 		t.Cleanup(s.Close)
 		cfg := signing(s.URL, "es")
@@ -353,16 +219,16 @@ func TestAmazonsRefusalsSayWhatToDo(t *testing.T) {
 
 func TestEveryAttemptIsSignedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := &verifier{service: "es", region: "eu-west-1", key: "AK", secret: "hidden", now: time.Now}
+		v := &awstest.Verifier{Service: "es", Region: "eu-west-1", Key: "AK", Secret: "hidden", Now: time.Now}
 		begin := time.Now()
 		cfg := signing("https://memory", "es")
 		cfg.Retry = unit.Duration(time.Hour)
 		c := inMemory(t, cfg, map[string]http.HandlerFunc{"memory:443": amazon(t, v, func(w http.ResponseWriter, r *http.Request) {
-			if time.Since(begin) < 2*skew {
+			if time.Since(begin) < 2*awstest.Skew {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
 		})})
-		if err := c.Call(t.Context(), search.Request{Path: "/_bulk", Body: []byte("x")}, nil); err != nil || time.Since(begin) < 2*skew {
+		if err := c.Call(t.Context(), search.Request{Path: "/_bulk", Body: []byte("x")}, nil); err != nil || time.Since(begin) < 2*awstest.Skew {
 			t.Errorf("got %v after %s, want the request to be accepted when the cluster is there again", err, time.Since(begin))
 		}
 	})
@@ -383,10 +249,10 @@ func sts(t *testing.T) *atomic.Int64 {
 
 func TestCredentialsAreKeptAndFetchedAnewWhenTheyHaveExpired(t *testing.T) {
 	fetched := sts(t)
-	v := &verifier{service: "es", region: "eu-west-1", key: "AK1", secret: "hidden", token: "T", now: time.Now}
+	v := &awstest.Verifier{Service: "es", Region: "eu-west-1", Key: "AK1", Secret: "hidden", Token: "T", Now: time.Now}
 	var pages, refused atomic.Int64
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.Header.Get("Authorization"), v.key+"/") {
+		if !strings.Contains(r.Header.Get("Authorization"), v.Key+"/") {
 			refused.Add(1)
 			w.WriteHeader(http.StatusForbidden)
 			io.WriteString(w, `{"message":"The security token included in the request is expired"}`)
@@ -411,11 +277,11 @@ func TestCredentialsAreKeptAndFetchedAnewWhenTheyHaveExpired(t *testing.T) {
 	if fetched.Load() != 1 || pages.Load() != 3 {
 		t.Errorf("credentials were fetched %d times for %d pages, want once for 3", fetched.Load(), pages.Load())
 	}
-	v.key = "AK2"
+	v.Key = "AK2"
 	if err := ask(); err != nil || fetched.Load() != 2 || pages.Load() != 4 || refused.Load() != 1 {
 		t.Errorf("got %v, credentials fetched %d times, %d pages and %d refusals, want a page of the second credentials", err, fetched.Load(), pages.Load(), refused.Load())
 	}
-	v.key = "nobody"
+	v.Key = "nobody"
 	err := ask()
 	if err == nil || !strings.Contains(err.Error(), "expired") || refused.Load() != 3 || pages.Load() != 4 {
 		t.Errorf("got %v after %d refusals, want the refusal after trying twice", err, refused.Load())

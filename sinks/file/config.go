@@ -19,6 +19,7 @@ import (
 	"sluice/internal/disk"
 	"sluice/internal/keys"
 	"sluice/internal/kind"
+	"sluice/internal/mirror"
 	"sluice/internal/roll"
 	"sluice/pipeline"
 )
@@ -26,10 +27,11 @@ import (
 // Config is the options of the sink.
 type Config struct {
 	Path      string       `yaml:"path" required:"true" doc:"Directory below which the files are; it is made if there is none."`
-	Key       string       `yaml:"key" default:"{key}" doc:"Path of a file in it, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext}. With {sequence} a file holds many items, without it one."`
+	Key       string       `yaml:"key" default:"{key}" doc:"Path of a file in it, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext} {version}. With {sequence} a file holds many items, without it one."`
 	Roll      roll.Options `yaml:"roll" doc:"When a file of many items ends."`
 	Manifest  string       `yaml:"manifest" doc:"Path of a file that says, for each pass, which files it has made, with their bytes, records and checksums; with the fields {pass} and {date:2006/01/02}, and _manifest.ndjson at its end. It is written last. If it is not given, there is none."`
 	Overwrite string       `yaml:"overwrite" default:"own" enum:"own|never|always" doc:"Which files may be replaced: those this pipeline made of the same, none from before this pass, or any."`
+	mirror.Options
 }
 
 var _ kind.Sink = (*Config)(nil)
@@ -54,7 +56,8 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 			all = append(all, kind.Problem{Option: "manifest", Message: err.Error()})
 		}
 	}
-	return append(append(all, t.Problems(env)...), c.Roll.Problems(t)...)
+	all = append(append(all, t.Problems(env)...), c.Roll.Problems(t)...)
+	return append(all, c.Options.Problems(env, t, mirror.With{Overwrite: c.Overwrite, Manifest: c.Manifest != ""})...)
 }
 
 // spec is what the options say of what is made.
@@ -73,6 +76,9 @@ func (c *Config) spec() (s roll.Spec, err error) {
 
 // Takes implements [kind.Sink].
 func (c *Config) Takes(in kind.Form) *kind.Problem {
+	if p := c.Options.Takes(in); p != nil {
+		return p
+	}
 	if t, err := keys.Parse(c.Key, keys.Files); in == kind.Records && err == nil && !t.Rolled() {
 		return &kind.Problem{Option: "key", Message: "records come in blocks, which are no files of their own: add {sequence}, as in {lane}-{sequence}.json"}
 	}
@@ -96,12 +102,16 @@ func absolute(path string) string {
 }
 
 // Build implements [kind.Sink].
-func (c *Config) Build(kind.Env) (pipeline.Sink, error) {
+func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
 	s, err := c.spec()
 	if err != nil {
 		return nil, err
 	}
-	return &sink{Config: *c, spec: s, open: func() (folder, error) { return openFolder(absolute(c.Path)) }}, nil
+	out := &sink{Config: *c, spec: s, open: func() (folder, error) { return openFolder(absolute(c.Path)) }}
+	if c.Mirror {
+		return c.mirrorOf(out, env), nil
+	}
+	return out, nil
 }
 
 // openFolder opens the directory, and makes it if there is none.

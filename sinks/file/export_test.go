@@ -10,6 +10,10 @@ type NewFile = newFile
 
 // On makes a sink write into another folder.
 func On(s pipeline.Sink, f Folder) pipeline.Sink {
-	s.(*sink).open = func() (folder, error) { return f, nil }
+	plain, ok := s.(*sink)
+	if !ok {
+		plain = s.(mirroring).sink
+	}
+	plain.open = func() (folder, error) { return f, nil }
 	return s
 }

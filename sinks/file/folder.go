@@ -1,12 +1,16 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
+	"strconv"
 	"syscall"
 
 	"sluice/internal/disk"
+	"sluice/internal/roll"
+	"sluice/internal/tree"
 )
 
 // folder is a directory, with slash paths relative to it. Names become durable
@@ -18,6 +22,8 @@ type folder interface {
 	Remove(name string) error
 	Mkdir(name string) error
 	Exists(name string) (bool, error)
+	Stat(name string) (roll.Stamp, error)                                   // its tag is the time of modification
+	Walk(ctx context.Context, from string, f func(name string) error) error // files whose names are not before from, in byte order of their paths, until f fails
 	Names(dir string) ([]string, error)
 	Sync(dir string) error
 	Close() error
@@ -26,6 +32,7 @@ type folder interface {
 type newFile interface {
 	Write(p []byte) (int, error)
 	Sync() error
+	Modified() (string, error) // the time, as Stat gives it
 	Close() error
 }
 
@@ -42,7 +49,43 @@ func (r rootFolder) Create(name string) (newFile, error) {
 	if err := lock(f); err != nil {
 		return nil, errors.Join(err, f.Close(), r.Root.Remove(name))
 	}
-	return f, nil
+	return rootFile{f}, nil
+}
+
+// rootFile is a file of the operating system.
+type rootFile struct{ *os.File }
+
+// Modified implements newFile.
+func (f rootFile) Modified() (string, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	return modified(info), nil
+}
+
+// modified names the time of modification of a file; what is not a regular one
+// has another name.
+func modified(info fs.FileInfo) string {
+	if !info.Mode().IsRegular() {
+		return info.Mode().Type().String()
+	}
+	return strconv.FormatInt(info.ModTime().UnixNano(), 10)
+}
+
+// Stat implements folder.
+func (r rootFolder) Stat(name string) (roll.Stamp, error) {
+	info, err := r.Lstat(name)
+	if err != nil {
+		return roll.Stamp{}, err
+	}
+	return roll.Stamp{Tag: modified(info), Size: info.Size()}, nil
+}
+
+// Walk implements folder.
+func (r rootFolder) Walk(ctx context.Context, from string, f func(name string) error) error {
+	w := tree.Walker{Root: r.Root, From: from, Visit: f}
+	return w.Walk(ctx)
 }
 
 // Abandoned implements folder.

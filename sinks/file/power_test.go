@@ -3,6 +3,7 @@ package file_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -143,6 +144,31 @@ func (p *powerless) Names(dir string) (names []string, err error) {
 	return names, nil
 }
 
+func (p *powerless) Stat(name string) (s roll.Stamp, err error) {
+	p.world.Look(func() {
+		if i := p.live[name]; i == nil {
+			err = missing(name)
+		} else {
+			s = roll.Stamp{Tag: i.modified(), Size: int64(len(i.bytes))}
+		}
+	})
+	return s, err
+}
+
+func (p *powerless) Walk(_ context.Context, from string, f func(name string) error) error {
+	var names []string
+	p.world.Look(func() { names = slices.Sorted(maps.Keys(p.live)) })
+	for _, name := range names {
+		if name < from || strings.HasSuffix(name, "/") || strings.HasPrefix(name, ".sluice/") {
+			continue
+		}
+		if err := f(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Sync makes the names in dir durable, as they are.
 func (p *powerless) Sync(dir string) error {
 	return p.do(func() error {
@@ -170,6 +196,13 @@ func (f *powerlessFile) Write(b []byte) (int, error) {
 
 func (f *powerlessFile) Sync() error {
 	return f.folder.do(func() error { f.synced = slices.Clone(f.bytes); return nil })
+}
+
+func (i *inode) modified() string { return fmt.Sprint("when it had ", string(i.bytes)) }
+
+func (f *powerlessFile) Modified() (m string, err error) {
+	f.folder.world.Look(func() { m = f.modified() })
+	return m, nil
 }
 
 func (f *powerlessFile) Close() error {

@@ -16,21 +16,36 @@ const bucket = "sink.files"
 // rows are the files that the pipeline knows to be its own.
 type rows struct{ pipeline.Store }
 
-// get is nil for a file that is not known.
-func (r rows) get(key string) (*roll.Owner, error) {
+// made is what is known of a file: whose it is, and how it was when it was written.
+type made struct {
+	roll.Owner
+	roll.Stamp
+}
+
+// known is nil for a file that is not known.
+func (r rows) known(key string) (*made, error) {
 	b, err := r.Get(bucket, key)
 	if err != nil || b == nil {
 		return nil, err
 	}
-	o := new(roll.Owner)
-	if err := json.Unmarshal(b, o); err != nil {
+	m := new(made)
+	if err := json.Unmarshal(b, m); err != nil {
 		return nil, fmt.Errorf("state: file %s: %w", key, err)
 	}
-	return o, nil
+	return m, nil
 }
 
-func (r rows) put(key string, o roll.Owner) error {
-	b, err := json.Marshal(o)
+// get is the owner of a file; nil if it is not known.
+func (r rows) get(key string) (*roll.Owner, error) {
+	m, err := r.known(key)
+	if m == nil {
+		return nil, err
+	}
+	return &m.Owner, nil
+}
+
+func (r rows) put(key string, m made) error {
+	b, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}

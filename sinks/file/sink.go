@@ -32,6 +32,14 @@ func (*sink) Need() (lane, shared int64) { return roll.Need, 0 }
 
 // Open implements [pipeline.Sink]. It removes what killed runs left.
 func (s *sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error) {
+	w, err := s.writer(p)
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (s *sink) writer(p *pipeline.Pass) (*writer, error) {
 	d, err := s.open()
 	if err != nil {
 		return nil, err
@@ -132,23 +140,6 @@ func (w *writer) allow(key string, owner roll.Owner) error {
 	return roll.Allow(w.Overwrite, key, owner, theirs)
 }
 
-// Sweep implements [roll.Target].
-func (w *writer) Sweep(ctx context.Context, prefix string, owner roll.Owner, stale func(key string) bool) error {
-	return w.rows.each(prefix, func(key string, theirs roll.Owner) (remove bool, err error) {
-		if !owner.Stale(theirs) || !stale(key) {
-			return false, ctx.Err()
-		}
-		err = w.folder.Remove(key)
-		if err == nil {
-			err = w.folder.Sync(path.Dir(key))
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return err == nil, err
-	})
-}
-
 // object is a file on its way.
 type object struct {
 	w     *writer
@@ -157,7 +148,12 @@ type object struct {
 	temp  string
 	file  newFile
 	n     int64
+
+	modified string // when it is committed
 }
+
+// Modified implements [roll.Timed].
+func (o *object) Modified() string { return o.modified }
 
 // Write implements [io.Writer].
 func (o *object) Write(p []byte) (int, error) {
@@ -190,7 +186,11 @@ func (o *object) commit() error {
 	if err := o.w.allow(o.key, o.owner); err != nil {
 		return err
 	}
-	if err := o.w.rows.put(o.key, o.owner); err != nil {
+	var err error
+	if o.modified, err = o.file.Modified(); err != nil {
+		return err
+	}
+	if err := o.w.rows.put(o.key, made{o.owner, roll.Stamp{Tag: o.modified, Size: o.n}}); err != nil {
 		return err
 	}
 	if err := o.w.folder.Rename(o.temp, o.key); err != nil {

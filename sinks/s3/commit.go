@@ -116,7 +116,7 @@ func (o *object) inspect(ctx context.Context) (ours bool, err error) {
 	}
 	if mine, theirs := compared(o.owner, there.Meta); theirs != nil && *theirs == mine && there.Size == o.size {
 		o.etag = there.ETag
-		return true, nil
+		return true, o.abandon(ctx) // a run beside this one may have made it: then this upload is left
 	}
 	return false, o.replace(there)
 }

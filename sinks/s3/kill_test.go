@@ -78,8 +78,12 @@ func child(bucket, dir string) int {
 		return 1
 	}
 	defer store.Close()
-	p := into(&objectstest.Bucket{Name: bucket, Store: servers.Store{
-		Endpoint: os.Getenv("SLUICE_TEST_S3"), Region: "us-east-1", AccessKey: "test", SecretKey: "testsecret"}}, "", os.Getenv("SLUICE_S3_TEST_KEY"), 20*time.Second)
+	at, err := servers.StoreAt(os.Getenv("SLUICE_TEST_S3"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	p := into(&objectstest.Bucket{Name: bucket, Store: at}, "", os.Getenv("SLUICE_S3_TEST_KEY"), 20*time.Second)
 	p.Store = store
 	if res, err := p.Run(context.Background()); err != nil || !res.Complete {
 		fmt.Fprintln(os.Stderr, res, err)

@@ -179,12 +179,18 @@ func (o *object) Abort(ctx context.Context) error {
 	o.cancel()
 	o.flight.Wait() // it was told to stop, and why it failed has been said
 	o.empty()
-	if o.upload != "" {
-		if err := o.client.Abort(ctx, o.new.Key, o.upload); err != nil {
-			return err
-		}
+	if err := o.abandon(ctx); err != nil {
+		return err
 	}
 	return o.end()
+}
+
+// abandon removes the parts that were sent, if they are no object.
+func (o *object) abandon(ctx context.Context) error {
+	if o.upload == "" {
+		return nil
+	}
+	return o.client.Abort(ctx, o.new.Key, o.upload)
 }
 
 // end gives back what the object holds.

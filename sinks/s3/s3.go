@@ -50,6 +50,7 @@ import (
 
 	"sluice/internal/keys"
 	"sluice/internal/kind"
+	"sluice/internal/mirror"
 	"sluice/internal/objects"
 	"sluice/internal/roll"
 	"sluice/internal/unit"
@@ -60,13 +61,14 @@ import (
 type Config struct {
 	objects.Config `yaml:",inline"`
 
-	Key        string       `yaml:"key" default:"{key}" doc:"Key of each object below prefix, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext}; with {sequence}, an object holds several items."`
+	Key        string       `yaml:"key" default:"{key}" doc:"Key of each object below prefix, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext} {version}; with {sequence}, an object holds several items."`
 	Roll       roll.Options `yaml:"roll" doc:"When an object ends, if its key has {sequence}: at the first of these."`
 	Part       unit.Bytes   `yaml:"part" default:"5MiB" doc:"Size of the parts in which objects are uploaded that are not smaller. Each lane holds one in memory, and two of them another that is sent. An object has at most 10,000."`
 	Manifest   string       `yaml:"manifest" doc:"Key below prefix of an object that says, for each pass, which objects it has made, with their bytes, records and checksums; with the fields {pass} and {date:2006/01/02}, and _manifest.ndjson at its end. It is written last. If it is not given, there is none."`
 	Overwrite  string       `yaml:"overwrite" default:"own" enum:"own|never|always" doc:"Which existing objects are replaced: those that this pipeline made of the same, none but of this very pass after a crash, or any."`
 	Preserve   bool         `yaml:"preserve" default:"true" doc:"An object of a bucket that no transform has touched keeps its content type, user metadata, tags, cache control and the like, where the options below do not say otherwise."`
 	Properties `yaml:",inline"`
+	mirror.Options
 }
 
 // Problems implements [kind.Sink].
@@ -88,7 +90,8 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	if err != nil {
 		return append(list, kind.Problem{Option: "key", Message: err.Error()})
 	}
-	return append(append(list, t.Problems(env)...), c.Roll.Problems(t)...)
+	list = append(append(list, t.Problems(env)...), c.Roll.Problems(t)...)
+	return append(list, c.Options.Problems(env, t, mirror.With{Overwrite: c.Overwrite, Manifest: c.Manifest != ""})...)
 }
 
 func (c *Config) template() (*keys.Template, error) {
@@ -112,6 +115,9 @@ func (c *Config) spec() (s roll.Spec, err error) {
 
 // Takes implements [kind.Sink].
 func (c *Config) Takes(in kind.Form) *kind.Problem {
+	if p := c.Options.Takes(in); p != nil {
+		return p
+	}
 	t, err := c.template()
 	if err != nil || in != kind.Records || t.Rolled() {
 		return nil // a key that cannot be parsed is reported by Problems
@@ -123,10 +129,14 @@ func (c *Config) Takes(in kind.Form) *kind.Problem {
 func (c *Config) Identity() string { return "s3 " + c.Place() + c.Key }
 
 // Build implements [kind.Sink].
-func (c *Config) Build(kind.Env) (pipeline.Sink, error) {
+func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
 	s, err := c.spec()
 	if err != nil {
 		return nil, err
 	}
-	return &Sink{config: *c, spec: s}, nil
+	out := &Sink{config: *c, spec: s}
+	if c.Mirror {
+		return c.mirrorOf(out, env), nil
+	}
+	return out, nil
 }

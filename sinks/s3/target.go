@@ -77,6 +77,22 @@ func (t *target) Sweep(ctx context.Context, prefix string, owner roll.Owner, sta
 	})
 }
 
+// Remove implements [roll.Target].
+func (t *target) Remove(ctx context.Context, key string, owner roll.Owner) (stays bool, err error) {
+	there, err := t.client.Head(ctx, key)
+	if errors.Is(err, objects.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	mine, theirs := compared(hashed(owner), there.Meta)
+	if may, err := roll.Removable(t.Overwrite, t.client.Name(key), mine, theirs); err != nil || !may {
+		return !may, err
+	}
+	return false, t.client.DeleteIf(ctx, there.Object)
+}
+
 // abortLeft aborts the uploads that a run which was killed left behind.
 func (t *target) abortLeft(ctx context.Context) error {
 	left := map[string]string{}

@@ -11,13 +11,14 @@ import (
 	"unicode/utf8"
 
 	"sluice/internal/keys"
+	"sluice/internal/tree"
 	"sluice/pipeline"
 )
 
 // source reads files.
 type source struct {
 	path  string
-	batch int // 0: names
+	batch int // names of one directory in memory; 0: a few thousand
 }
 
 // Need implements [pipeline.Sized]: the names of one large directory.
@@ -80,11 +81,8 @@ func (r *reader) walk(ctx context.Context, from string, visit func(key string) e
 		}
 		return visit(r.name)
 	}
-	w := &walker{root: r.root, pattern: r.pattern, batch: r.batch, from: from, visit: visit, skipped: skipped}
-	if w.batch == 0 {
-		w.batch = names
-	}
-	return w.walk(ctx, "")
+	w := tree.Walker{Root: r.root, Pattern: r.pattern, Batch: r.batch, From: from, Visit: visit, Skipped: skipped}
+	return w.Walk(ctx)
 }
 
 // errPast ends a walk at the end of a lane.

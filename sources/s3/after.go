@@ -60,19 +60,17 @@ func (a After) problems(prefix string) (list []kind.Problem) {
 func (a After) leaves(key string) bool { return a.Move == "" || !strings.HasPrefix(key, a.Move) }
 
 // notes gives the row that says that an object is to be dealt with.
-func (a After) notes(o objects.Object) []pipeline.Row {
+func (a After) notes(key, version string) []pipeline.Row {
 	if !a.given() {
 		return nil
 	}
-	return []pipeline.Row{{Bucket: doneBucket, Key: o.Key, Value: []byte(version(o))}}
+	return []pipeline.Row{{Bucket: doneBucket, Key: key, Value: []byte(version)}}
 }
 
 // finisher deals with the objects that were delivered.
 type finisher struct {
 	After
-	client *objects.Client
-	bucket string
-	store  pipeline.Store
+	*reader
 }
 
 // finish deals with all that rows say was delivered: they were written by the
@@ -93,7 +91,7 @@ func (f *finisher) finish(ctx context.Context) error {
 		for i := range rows {
 			rows[i].Value = nil
 		}
-		if err := f.store.Put(rows...); err != nil {
+		if err := f.pass.Store.Put(rows...); err != nil {
 			return err
 		}
 	}
@@ -102,7 +100,7 @@ func (f *finisher) finish(ctx context.Context) error {
 // some reads the next rows.
 func (f *finisher) some() (rows []pipeline.Row, err error) {
 	enough := errors.New("enough")
-	err = f.store.Range(doneBucket, "", func(key string, value []byte) error {
+	err = f.pass.Store.Range(doneBucket, "", func(key string, value []byte) error {
 		rows = append(rows, pipeline.Row{Bucket: doneBucket, Key: key, Value: append([]byte(nil), value...)})
 		if len(rows) == batch {
 			return enough
@@ -148,7 +146,7 @@ func (f *finisher) one(ctx context.Context, key, read string) error {
 	if err != nil {
 		return err
 	}
-	if version(info.Object) != read {
+	if f.version(info.Object) != read {
 		return errOther
 	}
 	err = f.act(ctx, info)
@@ -166,7 +164,7 @@ func (f *finisher) act(ctx context.Context, is objects.Info) error {
 	case len(f.Tag) > 0:
 		return f.tag(ctx, o)
 	case f.Move != "":
-		if err := f.client.Copy(ctx, is.As(f.Move+o.Key), objects.From{Bucket: f.bucket, Object: o}); err != nil {
+		if err := f.client.Copy(ctx, is.As(f.Move+o.Key), objects.From{Bucket: f.config.Bucket, Object: o}); err != nil {
 			return err
 		}
 	}

@@ -36,14 +36,41 @@ var _ lister = (*objects.Client)(nil)
 // Token and Untoken are of keys in positions.
 var Token, Untoken = token, untoken
 
+// ErrSum is why bytes are not believed.
+var ErrSum = errSum
+
+// Match is a pattern of a filter.
+func Match(pattern string) (func(key string) bool, error) {
+	all, err := compile([]string{pattern})
+	if err != nil {
+		return nil, err
+	}
+	return all[0].MatchString, nil
+}
+
 // Fresh finds what is new in a listing of the keys after begin up to until.
 func Fresh(ctx context.Context, store pipeline.Store, begin, until string, list func(func(objects.Object) error) error,
 	take func(context.Context, objects.Object, []pipeline.Row) error, move func(context.Context, string, []pipeline.Row) error) error {
-	f := &fresh{store: store, keys: span{begin, until}, from: behind(begin), wanted: func(objects.Object) bool { return true }}
-	f.take = func(ctx context.Context, o objects.Object, with passed) error { return take(ctx, o, with.notes) }
-	f.move = func(ctx context.Context, at string, with passed) error { return move(ctx, at, with.notes) }
+	f := &fresh{
+		store: store, keys: span{begin, until}, from: behind(begin),
+		version: func(o objects.Object) string { return o.ETag },
+		wanted:  func(objects.Object) bool { return true },
+		move:    func(ctx context.Context, at string, with passed) error { return move(ctx, at, with.notes) },
+	}
+	f.take = func(ctx context.Context, o objects.Object, with passed) error {
+		return take(ctx, o, append(with.notes, known(o.Key, o.ETag)))
+	}
 	if err := list(func(o objects.Object) error { return f.object(ctx, o) }); err != nil {
 		return err
 	}
 	return f.end(ctx)
+}
+
+// ItemOf is the item of an object.
+func ItemOf(ctx context.Context, cfg Config, o objects.Object) *pipeline.Item {
+	client, err := cfg.Client(ctx, 1)
+	if err != nil {
+		panic(err)
+	}
+	return (&reader{Source: &Source{config: cfg}, client: client, pass: &pipeline.Pass{}}).item(o, newAhead(0))
 }

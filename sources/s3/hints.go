@@ -23,29 +23,24 @@ const heads = 16
 // hint is a key that a notification named.
 type hint struct{ key, or string }
 
-// hinted gives the new objects among those that notifications named.
-type hinted struct {
-	client *objects.Client
-	store  pipeline.Store
-	wanted func(objects.Object) bool
-	take   func(ctx context.Context, o objects.Object, at string, with passed) error
-	move   func(ctx context.Context, at string, with passed) error
-}
-
-// read reads the hints of a lane after a key. The token of a position is the
-// key of the last hint.
-func (h *hinted) read(ctx context.Context, lane pipeline.Lane, from string) error {
+// hints sends what is new among the hints of a lane. The token of a position is
+// the key of the last hint.
+func (l *listing) hints(ctx context.Context, out chan<- *pipeline.Item) error {
+	from, err := untoken(l.from.Token)
+	if err != nil {
+		return err
+	}
 	for {
-		some, err := h.some(lane, from)
+		some, err := l.some(from)
 		if err != nil || len(some) == 0 {
 			return err
 		}
-		found, err := h.look(ctx, some)
+		found, err := l.look(ctx, some)
 		if err != nil {
 			return err
 		}
 		for i, o := range found {
-			if err := h.give(ctx, some[i].key, o); err != nil {
+			if err := l.hinted(ctx, out, some[i].key, o); err != nil {
 				return err
 			}
 		}
@@ -54,10 +49,10 @@ func (h *hinted) read(ctx context.Context, lane pipeline.Lane, from string) erro
 }
 
 // some reads the next hints of a lane.
-func (h *hinted) some(lane pipeline.Lane, from string) (some []hint, err error) {
+func (l *listing) some(from string) (some []hint, err error) {
 	enough := errors.New("enough")
-	err = h.store.Range(hintBucket, behind(from), func(key string, or []byte) error {
-		if keys.Part(key, lane.Parts) != lane.Part {
+	err = l.pass.Store.Range(hintBucket, behind(from), func(key string, or []byte) error {
+		if keys.Part(key, l.lane.Parts) != l.lane.Part {
 			return nil
 		}
 		some = append(some, hint{key, string(or)})
@@ -73,7 +68,7 @@ func (h *hinted) some(lane pipeline.Lane, from string) (some []hint, err error) 
 }
 
 // look asks what is under each key; nil: nothing.
-func (h *hinted) look(ctx context.Context, some []hint) ([]*objects.Object, error) {
+func (l *listing) look(ctx context.Context, some []hint) ([]*objects.Object, error) {
 	found := make([]*objects.Object, len(some))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(heads)
@@ -83,7 +78,7 @@ func (h *hinted) look(ctx context.Context, some []hint) ([]*objects.Object, erro
 				if key == "" {
 					continue
 				}
-				info, err := h.client.Head(gctx, key)
+				info, err := l.client.Head(gctx, key)
 				if err == nil {
 					found[i] = &info.Object
 					return nil
@@ -98,17 +93,17 @@ func (h *hinted) look(ctx context.Context, some []hint) ([]*objects.Object, erro
 	return found, g.Wait()
 }
 
-// give takes an object if it is there and new.
-func (h *hinted) give(ctx context.Context, at string, o *objects.Object) error {
-	if o == nil || !h.wanted(*o) {
-		return h.move(ctx, at, passed{})
+// hinted sends an object if it is there and new.
+func (l *listing) hinted(ctx context.Context, out chan<- *pipeline.Item, at string, o *objects.Object) error {
+	if o == nil || !l.config.After.leaves(o.Key) || !strings.HasPrefix(o.Key, l.config.Prefix) || !l.wants(*o) {
+		return l.move(ctx, out, token(at), passed{})
 	}
-	old, err := h.store.Get(knownBucket, o.Key)
+	old, err := l.pass.Store.Get(knownBucket, o.Key)
 	if err != nil {
 		return err
 	}
-	if is := version(*o); strings.TrimPrefix(string(old), missed) == is {
-		return h.move(ctx, at, passed{skipped: 1})
+	if strings.TrimPrefix(string(old), missed) == l.version(*o) {
+		return l.move(ctx, out, token(at), passed{skipped: 1})
 	}
-	return h.take(ctx, *o, at, passed{notes: []pipeline.Row{known(*o)}})
+	return l.give(ctx, out, *o, token(at), passed{})
 }

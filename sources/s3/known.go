@@ -25,16 +25,18 @@ const batch = 1000
 // fresh finds what is new in the listing of a lane: it walks the remembered
 // keys beside it, in the same order.
 type fresh struct {
-	store  pipeline.Store
-	keys   span // of the lane
-	wanted func(objects.Object) bool
-	take   func(ctx context.Context, o objects.Object, with passed) error // what is new
-	move   func(ctx context.Context, at string, with passed) error        // on to a key, without an object
+	store   pipeline.Store
+	keys    span // of the lane
+	version func(objects.Object) string
+	wanted  func(objects.Object) bool
+	take    func(ctx context.Context, o objects.Object, with passed) error // what is new, and remembers it
+	move    func(ctx context.Context, at string, with passed) error        // on to a key, without an object
 
 	rows  []pipeline.Row // known keys that are next
 	from  string         // where those begin that follow them
 	ended bool           // there are none
 	at    string         // the last key that was dealt with
+	since int            // keys that were dealt with since the last item
 	with  passed
 }
 
@@ -44,27 +46,36 @@ type passed struct {
 	skipped int64 // objects that are known
 }
 
+// to lets an item carry it.
+func (p passed) to(it *pipeline.Item) {
+	it.Notes = append(p.notes, it.Notes...)
+	it.Counts.Skipped += p.skipped
+}
+
+// known is the row that says that a version was taken.
+func known(key, version string) pipeline.Row {
+	return pipeline.Row{Bucket: knownBucket, Key: key, Value: []byte(version)}
+}
+
 // object takes one object of the listing if it is new.
 func (f *fresh) object(ctx context.Context, o objects.Object) error {
 	old, err := f.upTo(ctx, o.Key)
 	if err != nil {
 		return err
 	}
-	f.at = o.Key
-	switch is := version(o); {
-	case old == is:
-	case old == missed+is:
-		f.remember(o)
-	case f.wanted(o):
-		f.remember(o)
+	is := f.version(o)
+	if strings.TrimPrefix(old, missed) != is && f.wanted(o) {
 		with := f.with
-		f.with = passed{}
+		f.with, f.since = passed{}, 0
 		return f.take(ctx, o, with)
-	default:
-		return nil
 	}
-	f.with.skipped++
-	return f.moveIfDue(ctx)
+	if old == missed+is {
+		f.with.notes = append(f.with.notes, known(o.Key, is))
+	}
+	if old != "" {
+		f.with.skipped++
+	}
+	return f.dealt(ctx, o.Key)
 }
 
 // pass remembers an object without taking it.
@@ -72,19 +83,9 @@ func (f *fresh) pass(ctx context.Context, o objects.Object) error {
 	if _, err := f.upTo(ctx, o.Key); err != nil {
 		return err
 	}
-	f.at = o.Key
-	f.remember(o)
+	f.with.notes = append(f.with.notes, known(o.Key, f.version(o)))
 	f.with.skipped++
-	return f.moveIfDue(ctx)
-}
-
-func (f *fresh) remember(o objects.Object) {
-	f.with.notes = append(f.with.notes, known(o))
-}
-
-// known is the row that says that an object was taken.
-func known(o objects.Object) pipeline.Row {
-	return pipeline.Row{Bucket: knownBucket, Key: o.Key, Value: []byte(version(o))}
+	return f.dealt(ctx, o.Key)
 }
 
 // upTo deals with the known keys before key, which the listing has passed, and
@@ -111,8 +112,8 @@ func (f *fresh) gone(ctx context.Context, row *pipeline.Row) error {
 	if !strings.HasPrefix(string(row.Value), missed) {
 		note.Value = append([]byte(missed), row.Value...)
 	}
-	f.with.notes, f.at = append(f.with.notes, note), row.Key
-	return f.moveIfDue(ctx)
+	f.with.notes = append(f.with.notes, note)
+	return f.dealt(ctx, row.Key)
 }
 
 // end deals with what is known after the last key of the listing.
@@ -172,8 +173,10 @@ func behind(key string) string {
 	return key + "\x00"
 }
 
-func (f *fresh) moveIfDue(ctx context.Context) error {
-	if f.with.skipped < batch && len(f.with.notes) < batch {
+// dealt says that a key was dealt with, and moves the lane on after many.
+func (f *fresh) dealt(ctx context.Context, key string) error {
+	f.at = key
+	if f.since++; f.since < batch {
 		return nil
 	}
 	return f.moveOn(ctx)
@@ -181,10 +184,10 @@ func (f *fresh) moveIfDue(ctx context.Context) error {
 
 // moveOn lets the lane go on from the last key that was dealt with.
 func (f *fresh) moveOn(ctx context.Context) error {
-	with := f.with
-	if with.skipped == 0 && len(with.notes) == 0 {
+	if f.since == 0 {
 		return nil
 	}
-	f.with = passed{}
+	with := f.with
+	f.with, f.since = passed{}, 0
 	return f.move(ctx, f.at, with)
 }

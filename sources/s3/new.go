@@ -16,38 +16,22 @@ func (*Config) News() {}
 // is in the rows of knownBucket, and not in a position.
 func newID(id string, pass int64) string { return fmt.Sprintf("%s, pass %d", id, pass) }
 
-// readNew sends what is new in a range of keys.
-func (r *reader) readNew(ctx context.Context, keys span, out chan<- *pipeline.Item) error {
-	f := r.fresh(keys, out)
+// new sends what is new of the objects that list gives: those of the lane that
+// come after a key.
+func (l *listing) new(ctx context.Context, out chan<- *pipeline.Item, after string, list func(f func(objects.Object) error) error) error {
+	f := &fresh{
+		store: l.pass.Store, keys: l.keys, from: behind(after), version: l.version, wanted: l.wants,
+		take: func(ctx context.Context, o objects.Object, with passed) error {
+			return l.give(ctx, out, o, token(o.Key), with)
+		},
+		move: func(ctx context.Context, at string, with passed) error { return l.move(ctx, out, token(at), with) },
+	}
 	take := f.object
-	if r.config.Start == "now" && r.pass.Number == 1 {
+	if l.config.Start == "now" && l.pass.Number == 1 {
 		take = f.pass
 	}
-	if err := r.list(ctx, keys, func(o objects.Object) error { return take(ctx, o) }); err != nil {
+	if err := list(func(o objects.Object) error { return take(ctx, o) }); err != nil {
 		return err
 	}
 	return f.end(ctx)
-}
-
-// fresh gives what is new to out.
-func (r *reader) fresh(keys span, out chan<- *pipeline.Item) *fresh {
-	return &fresh{
-		store: r.pass.Store, keys: keys, from: behind(keys.after), wanted: func(objects.Object) bool { return true },
-		take: func(ctx context.Context, o objects.Object, with passed) error {
-			it := r.item(o)
-			with.to(it)
-			return pipeline.Send(ctx, out, it)
-		},
-		move: func(ctx context.Context, at string, with passed) error {
-			it := &pipeline.Item{Key: at, Pos: pipeline.Position{Token: token(at)}}
-			with.to(it)
-			return pipeline.Send(ctx, out, it)
-		},
-	}
-}
-
-// to lets an item carry what it passes.
-func (p passed) to(it *pipeline.Item) {
-	it.Notes = append(p.notes, it.Notes...)
-	it.Counts.Skipped += p.skipped
 }

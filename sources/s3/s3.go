@@ -11,55 +11,38 @@ package s3
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
-	"sluice/internal/kind"
+	"sluice/internal/keys"
 	"sluice/internal/objects"
 	"sluice/pipeline"
 )
 
-// Config is the options of the source.
-type Config struct {
-	objects.Config `yaml:",inline"`
-	Start          string `yaml:"start" default:"all" enum:"all|now" doc:"With mode: new, what the first pass takes: all objects, or only what is new from then on."`
-	After          After  `yaml:"after" doc:"What becomes of an object when all of it is durable at the sink; what could not be had or was replaced meanwhile stays as it is."`
-}
-
-// Problems implements [kind.Source].
-func (c *Config) Problems(env kind.Env) []kind.Problem {
-	list := append(c.Config.Problems(), c.After.problems(c.Prefix)...)
-	if c.Start == "now" && !env.New {
-		list = append(list, kind.Problem{Option: "start", Message: "now is for mode: new, which goes on from there"})
-	}
-	return list
-}
-
-// Gives implements [kind.Source].
-func (*Config) Gives() kind.Form { return kind.Bytes }
-
-// Identity implements [kind.Source].
-func (c *Config) Identity() string { return "s3 " + c.Place() }
-
-// Build implements [kind.Source].
-func (c *Config) Build(env kind.Env) (pipeline.Source, error) {
-	return &Source{config: *c, news: env.New, every: env.Every}, nil
-}
-
 // Source gives each object as an item with a streaming body.
 type Source struct {
 	config Config
-	news   bool // passes take what is new
-	every  bool // passes are repeated
+	wanted wanted
+	news   bool          // passes take what is new
+	posted chan struct{} // a webhook was told something
 }
 
 // page is about what a page of a listing takes while it is read.
 const page = 3 << 20
 
 // Need implements [pipeline.Sized].
-func (s *Source) Need() (lane, shared int64) { return page + 2*objects.ConnSize, 0 }
+func (s *Source) Need() (lane, shared int64) {
+	conns := int64(2)
+	if s.config.ReadAhead > 0 {
+		conns += fetchers
+	}
+	return page + int64(s.config.ReadAhead) + conns*objects.ConnSize, 0
+}
 
 // Open implements [pipeline.Source].
 func (s *Source) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Reader, error) {
-	client, err := s.config.Client(ctx, 2*p.Parallel)
+	client, err := s.config.Client(ctx, (2+fetchers)*p.Parallel)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +50,26 @@ func (s *Source) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Reader, e
 		client.Close()
 		return nil, err
 	}
-	return &reader{s, client, p}, nil
+	r := &reader{Source: s, client: client, pass: p}
+	if err := r.openMail(ctx); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// openMail opens the queue, if there is one.
+func (r *reader) openMail(ctx context.Context) error {
+	n := r.config.Notifications
+	if n == nil || n.SQS == nil {
+		return nil
+	}
+	queue, err := n.SQS.Open(ctx, r.config.Config.Config, time.Duration(r.config.Retry))
+	if err != nil {
+		return err
+	}
+	r.mail = &mail{queue: queue, every: time.Duration(n.SQS.Visibility) / 3, open: map[string]int{}, keys: map[string][]string{}}
+	return nil
 }
 
 // Check connects to the bucket and says what would be read, one finding a line.
@@ -80,7 +82,19 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	if err := client.Reach(ctx); err != nil {
 		return nil, err
 	}
-	n, more, err := client.Count(ctx, s.config.Prefix)
+	return s.look(ctx, client)
+}
+
+// checkedLanes is for how many lanes check plans.
+const checkedLanes = 4
+
+// look says what a first page shows, and how many lanes there would be.
+func (s *Source) look(ctx context.Context, client *objects.Client) ([]string, error) {
+	page, more, err := client.Page(ctx, s.config.Prefix, s.config.StartAfter, full)
+	if err != nil {
+		return nil, err
+	}
+	spans, err := s.spans(ctx, client, checkedLanes)
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +102,20 @@ func (s *Source) Check(ctx context.Context) ([]string, error) {
 	if more {
 		least = "at least "
 	}
-	found := fmt.Sprintf("bucket %s: %s%d objects with prefix %q", s.config.Bucket, least, n, s.config.Prefix)
+	found := []string{fmt.Sprintf("bucket %s: %s%d objects with prefix %q, in %d ranges of keys for %d lanes",
+		s.config.Bucket, least, len(page), s.config.Prefix, len(spans), checkedLanes)}
+	archived := map[string]int{}
+	for _, o := range page {
+		if archives[o.Class] {
+			archived[o.Class]++
+		}
+	}
+	for _, class := range slices.Sorted(maps.Keys(archived)) {
+		found = append(found, fmt.Sprintf("bucket %s: %d of the first %d objects are in class %s, which must be restored before it can be read (archived: %s)",
+			s.config.Bucket, archived[class], len(page), class, s.config.Archived))
+	}
 	findings, err := client.Findings(ctx)
-	return append([]string{found}, findings...), err
+	return append(found, findings...), err
 }
 
 // reader reads one pass. It implements [pipeline.Reader].
@@ -98,16 +123,29 @@ type reader struct {
 	*Source
 	client *objects.Client
 	pass   *pipeline.Pass
+	mail   *mail // nil: none
 }
 
 // Saved implements [pipeline.Saver].
-func (r *reader) Saved(ctx context.Context, _ pipeline.Lane, _ pipeline.Position) error {
-	f := finisher{r.config.After, r.client, r.config.Bucket, r.pass.Store}
-	return f.finish(ctx)
+func (r *reader) Saved(ctx context.Context, lane pipeline.Lane, pos pipeline.Position) error {
+	if err := (&finisher{r.config.After, r}).finish(ctx); err != nil {
+		return err
+	}
+	if s, _, err := parseSpec(lane.Spec); r.mail == nil || err != nil || s.Keys != hintLanes {
+		return err
+	}
+	last, err := untoken(pos.Token)
+	if err != nil {
+		return err
+	}
+	return r.mail.saved(ctx, func(key string) bool { return key <= last && keys.Part(key, lane.Parts) == lane.Part })
 }
 
 // Close implements [pipeline.Reader].
 func (r *reader) Close() error {
+	if r.mail != nil {
+		r.mail.close()
+	}
 	r.client.Close()
 	return nil
 }

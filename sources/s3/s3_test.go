@@ -27,7 +27,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func build(t *testing.T, cfg objects.Config) pipeline.Source {
 	t.Helper()
-	src, err := (&s3.Config{Config: cfg}).Build(kind.Env{})
+	return buildWith(t, s3.Config{Config: cfg})
+}
+
+// buildWith builds a source that reads ahead, if it is not said how far.
+func buildWith(t *testing.T, cfg s3.Config) pipeline.Source {
+	t.Helper()
+	if cfg.ReadAhead == 0 {
+		cfg.ReadAhead = 4 << 20
+	}
+	src, err := cfg.Build(kind.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,16 +213,19 @@ func TestABadNetworkChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAnObjectThatAnswers500ForGoodIsNotSkipped(t *testing.T) {
+func TestAnObjectThatNeverBecomesReadableIsReported(t *testing.T) {
 	b := objectstest.New(t)
 	fill(b)
 	p := faultproxy.New(t, b.Store.Endpoint)
 	cfg := b.Config(p.URL)
 	cfg.Retry /= 20
 	p.Add(&faultproxy.Rule{Path: "/logs/07", Status: 500, Times: -1})
-	_, res, err := run(t, cfg, true)
+	_, res, err := run(t, cfg, false)
 	if err == nil || res.Complete || !strings.Contains(err.Error(), b.Name+"/logs/07: 500") {
 		t.Errorf("got complete %v, %v, want an error that names the object", res.Complete, err)
+	}
+	if _, res, err = run(t, cfg, true); err != nil || !res.Complete || res.Counts.GivenUp != 1 {
+		t.Errorf("dead letter: got complete %v, %d given up, %v, want one that was given up", res.Complete, res.Counts.GivenUp, err)
 	}
 }
 
@@ -275,7 +287,7 @@ func TestALaneGoesOnInsideAnObject(t *testing.T) {
 	first := func(key string) string {
 		out := make(chan *pipeline.Item, 100)
 		from := pipeline.Position{Token: "logs/04", Inner: "10", Key: key, Version: "v"}
-		if err := r.Read(t.Context(), pipeline.Lane{Spec: `"" ""`}, from, out); err != nil {
+		if err := r.Read(t.Context(), pipeline.Lane{Spec: `{"Keys": "\"\" \"\""}`}, from, out); err != nil {
 			t.Fatal(err)
 		}
 		return (<-out).Key + " " + (<-out).Key
@@ -297,7 +309,7 @@ func TestCheckSaysWhatIsThere(t *testing.T) {
 	cfg := b.Config("")
 	cfg.Prefix = "logs/"
 	got, err := build(t, cfg).(*s3.Source).Check(t.Context())
-	if want := fmt.Sprintf("bucket %s: 16 objects with prefix \"logs/\"", b.Name); err != nil || len(got) != 4 || got[0] != want || !strings.HasPrefix(got[1], "store: other") {
+	if want := fmt.Sprintf("bucket %s: 16 objects with prefix \"logs/\", in 4 ranges of keys for 4 lanes", b.Name); err != nil || len(got) != 4 || got[0] != want || !strings.HasPrefix(got[1], "store: other") {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 	cfg.Bucket = "sluice-none"

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -49,4 +50,29 @@ func untoken(t string) (string, error) {
 		return "", fmt.Errorf("position %q: %w", t, err)
 	}
 	return key, nil
+}
+
+// spec is what a lane reads, as the plan keeps it.
+type spec struct {
+	Keys string // a span, or hintLanes
+	times
+}
+
+func (s spec) String() string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings and times
+	}
+	return string(b)
+}
+
+func parseSpec(text string) (s spec, keys span, err error) {
+	if err = json.Unmarshal([]byte(text), &s); err != nil {
+		return s, keys, fmt.Errorf("plan %q: %w", text, err)
+	}
+	if s.Keys == hintLanes {
+		return s, keys, nil
+	}
+	keys, err = parseSpan(s.Keys)
+	return s, keys, err
 }

@@ -17,9 +17,6 @@ import (
 	"syscall"
 )
 
-// versityGW is the S3 store that the tests run, exactly.
-const versityGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
-
 //go:embed engine
 var engineFiles embed.FS
 
@@ -69,25 +66,11 @@ func fetch(name string, get func(dir string) error) (string, error) {
 	return dir, os.Rename(tmp, dir)
 }
 
-// fetchVersityGW builds the S3 store with the Go tool and returns its program.
-func fetchVersityGW(ctx context.Context) (string, error) {
-	dir, err := fetch("versitygw-1.8.0", func(dir string) error {
-		cmd := exec.CommandContext(ctx, "go", "install", versityGW)
-		cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "CGO_ENABLED=0")
-		return quietly(cmd)
-	})
-	return filepath.Join(dir, "versitygw"), err
-}
-
 // fetchEngine gets a search engine through Maven and returns where it is: its
 // libraries and a class Node that starts it, or the folder "unpacked".
 func fetchEngine(ctx context.Context, e Engine) (string, error) {
 	return fetch(e.folder(), func(dir string) error {
-		files, err := fs.Sub(engineFiles, "engine")
-		if err != nil {
-			return err
-		}
-		if err := os.CopyFS(dir, files); err != nil {
+		if err := copyEngineFiles(dir); err != nil {
 			return err
 		}
 		if e.runner == "" {
@@ -97,17 +80,27 @@ func fetchEngine(ctx context.Context, e Engine) (string, error) {
 	})
 }
 
-// download gets the artifact, of a type, and what it depends on, into dir/lib.
-func (e Engine) download(ctx context.Context, dir, kind string) error {
-	group, artifact, _ := strings.Cut(e.artifact, ":")
+// copyEngineFiles puts what belongs to engine, pom.xml for one, into dir.
+func copyEngineFiles(dir string) error {
+	files, err := fs.Sub(engineFiles, "engine")
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(dir, files)
+}
+
+// download gets an artifact of Maven Central, of a type and in a version, and
+// what it depends on, into dir/lib. In dir is the pom.xml of engine.
+func download(ctx context.Context, dir, name, version, kind string) error {
+	group, artifact, _ := strings.Cut(name, ":")
 	return quietly(exec.CommandContext(ctx, "mvn", "-B", "-q", "-Dstyle.color=never", "-f", filepath.Join(dir, "pom.xml"),
-		"-Dengine.group="+group, "-Dengine.artifact="+artifact, "-Dengine.version="+e.release, "-Dengine.type="+kind,
+		"-Dengine.group="+group, "-Dengine.artifact="+artifact, "-Dengine.version="+version, "-Dengine.type="+kind,
 		"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(dir, "lib")))
 }
 
 // compile makes the class Node of an engine that is embedded.
 func (e Engine) compile(ctx context.Context, dir string) error {
-	if err := e.download(ctx, dir, "jar"); err != nil {
+	if err := download(ctx, dir, e.artifact, e.release, "jar"); err != nil {
 		return err
 	}
 	java, err := javaHome(e.oldest, e.newest)
@@ -128,7 +121,7 @@ func (e Engine) compile(ctx context.Context, dir string) error {
 
 // unpack unpacks the archive of an engine.
 func (e Engine) unpack(ctx context.Context, dir string) error {
-	if err := e.download(ctx, dir, "zip"); err != nil {
+	if err := download(ctx, dir, e.artifact, e.release, "zip"); err != nil {
 		return err
 	}
 	archive, err := zip.OpenReader(filepath.Join(dir, "lib", e.folder()+".zip"))

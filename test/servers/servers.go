@@ -1,7 +1,8 @@
 // Package servers gives tests the real servers that they need.
 //
-// `make test` starts them once and says in the environment where they are, and
-// `make test-engines` one search engine after the other. A test whose server is
+// `make test` starts them once and says in the environment where they are,
+// `make test-engines` one search engine after the other,
+// `make test-stores` one S3 store after the other. A test whose server is
 // not there is skipped with a reason; where SLUICE_REQUIRE_SERVERS is set, as
 // under CI, it fails instead.
 package servers
@@ -43,15 +44,15 @@ func Search(t testing.TB) Cluster {
 	return Cluster{found[0], url}
 }
 
-// Store is a running S3 store.
-type Store struct {
-	Endpoint, Region, AccessKey, SecretKey string
-}
-
-// S3 returns an S3 store with path-style addressing.
+// S3 returns the S3 store that the tests are run against: any of [Products],
+// as [StoreAt] finds it in SLUICE_TEST_S3.
 func S3(t testing.TB) Store {
 	t.Helper()
-	return Store{Endpoint: need(t, "SLUICE_TEST_S3"), Region: "us-east-1", AccessKey: "test", SecretKey: "testsecret"}
+	store, err := StoreAt(need(t, "SLUICE_TEST_S3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }
 
 func need(t testing.TB, name string) string {

@@ -91,33 +91,6 @@ func StartCluster(ctx context.Context, e Engine, dir string, n int, settings ...
 	return servers, nil
 }
 
-// StartS3 builds VersityGW if need be and starts it with its data in dir. Its
-// keys and region are those of [S3].
-func StartS3(ctx context.Context, dir string) (*Server, error) {
-	program, err := fetchVersityGW(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ports, err := freePorts(1)
-	if err != nil {
-		return nil, err
-	}
-	addr := fmt.Sprintf("127.0.0.1:%d", ports[0])
-	for _, sub := range []string{"iam", "versions", "data"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	s := &Server{URL: "http://" + addr, name: "versitygw", log: filepath.Join(dir, "server.log"), ready: "/"}
-	s.start = func() *exec.Cmd {
-		cmd := exec.Command(program, "--port", addr, "-q", "--keep-alive", "--iam-dir", filepath.Join(dir, "iam"),
-			"posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data"))
-		cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY=test", "ROOT_SECRET_KEY=testsecret")
-		return cmd
-	}
-	return s, s.Start(ctx)
-}
-
 // Start starts the server again after Stop or Kill, at the same address and
 // with the same data, and returns when it is ready.
 func (s *Server) Start(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -118,15 +119,27 @@ func (b *Bucket) Objects() map[string]string {
 // Keys gives the keys of all objects, in order.
 func (b *Bucket) Keys() (keys []string) {
 	b.t.Helper()
-	pages := s3.NewListObjectsV2Paginator(b.API, &s3.ListObjectsV2Input{Bucket: &b.Name})
+	pages := s3.NewListObjectsV2Paginator(b.API, &s3.ListObjectsV2Input{Bucket: &b.Name, EncodingType: types.EncodingTypeUrl})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(context.Background())
 		b.must(err)
 		for _, o := range page.Contents {
-			keys = append(keys, *o.Key)
+			keys = append(keys, b.decoded(*o.Key, page.EncodingType))
 		}
 	}
 	return keys
+}
+
+// decoded is a key of a listing that was asked to encode them, and says whether
+// it did.
+func (b *Bucket) decoded(key string, as types.EncodingType) string {
+	b.t.Helper()
+	if as != types.EncodingTypeUrl {
+		return key
+	}
+	key, err := url.QueryUnescape(key)
+	b.must(err)
+	return key
 }
 
 // Meta gives the metadata of an object.
@@ -148,9 +161,23 @@ func (b *Bucket) Uploads() (keys []string) {
 	return keys
 }
 
-// Versioned switches versions on.
+// AbortUploads aborts uploads that were not ended.
+func (b *Bucket) AbortUploads() {
+	b.t.Helper()
+	ctx := context.Background()
+	out, err := b.API.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b.Name})
+	b.must(err)
+	for _, u := range out.Uploads {
+		b.API.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.Name, Key: u.Key, UploadId: u.UploadId})
+	}
+}
+
+// Versioned switches versions on. The test is skipped if the store has none.
 func (b *Bucket) Versioned() {
 	b.t.Helper()
+	if !b.Store.Versions() {
+		b.t.Skipf("%s keeps no versions", b.Store)
+	}
 	_, err := b.API.PutBucketVersioning(context.Background(), &s3.PutBucketVersioningInput{
 		Bucket: &b.Name, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}})
 	b.must(err)
@@ -159,28 +186,24 @@ func (b *Bucket) Versioned() {
 // remove removes the bucket and what is in it.
 func (b *Bucket) remove() {
 	ctx := context.Background()
-	ups, err := b.API.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b.Name})
-	b.must(err)
-	for _, u := range ups.Uploads {
-		b.API.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.Name, Key: u.Key, UploadId: u.UploadId})
-	}
-	pages := s3.NewListObjectVersionsPaginator(b.API, &s3.ListObjectVersionsInput{Bucket: &b.Name})
+	b.AbortUploads()
+	pages := s3.NewListObjectVersionsPaginator(b.API, &s3.ListObjectVersionsInput{Bucket: &b.Name, EncodingType: types.EncodingTypeUrl})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			break
 		}
 		for _, v := range page.Versions {
-			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: v.Key, VersionId: v.VersionId})
+			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: aws.String(b.decoded(*v.Key, page.EncodingType)), VersionId: v.VersionId})
 		}
 		for _, v := range page.DeleteMarkers {
-			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: v.Key, VersionId: v.VersionId})
+			b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: aws.String(b.decoded(*v.Key, page.EncodingType)), VersionId: v.VersionId})
 		}
 	}
 	for _, key := range b.Keys() {
 		b.Delete(key)
 	}
-	_, err = b.API.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &b.Name})
+	_, err := b.API.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &b.Name})
 	b.must(err)
 }
 

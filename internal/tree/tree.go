@@ -1,4 +1,6 @@
-package file
+// Package tree visits the files below a directory in byte order of their slash
+// paths, in memory that does not depend on how many there are.
+package tree
 
 import (
 	"context"
@@ -12,14 +14,16 @@ import (
 	"strings"
 )
 
-// walker visits the files of a place in byte order of their keys.
-type walker struct {
-	root    *os.Root
-	pattern []string
-	batch   int                    // names of one directory in memory
-	from    string                 // keys before it are left out
-	visit   func(key string) error // of a regular file, or of a link
-	skipped func(name string)      // what is neither, nor a directory to enter; may be nil
+// Walker visits the files below a directory in byte order of their keys, which
+// are their slash paths in it. The folder .sluice, in which the file sink writes
+// what is not finished, is left out wherever it is.
+type Walker struct {
+	Root    *os.Root
+	Pattern []string               // segments that names match, from the first directory on; none: everything
+	Batch   int                    // names of one directory in memory; 0: a few thousand
+	From    string                 // keys before it are left out
+	Visit   func(key string) error // of a regular file, or of a link
+	Skipped func(name string)      // what is neither, nor a directory to enter; may be nil
 }
 
 // entry is a name in a directory. Names of directories end with a slash, so
@@ -36,8 +40,16 @@ const names = 8 << 10
 // work is the folder of files that are not finished.
 const work = ".sluice/"
 
+// Walk visits the files until Visit fails.
+func (w *Walker) Walk(ctx context.Context) error {
+	if w.Batch == 0 {
+		w.Batch = names
+	}
+	return w.walk(ctx, "")
+}
+
 // walk visits what is below dir, which is "" or ends with a slash.
-func (w *walker) walk(ctx context.Context, dir string) error {
+func (w *Walker) walk(ctx context.Context, dir string) error {
 	for after := ""; ; {
 		batch, err := w.list(ctx, dir, after)
 		if err != nil {
@@ -48,23 +60,23 @@ func (w *walker) walk(ctx context.Context, dir string) error {
 				return err
 			}
 		}
-		if len(batch) < w.batch {
+		if len(batch) < w.Batch {
 			return nil
 		}
 		after = batch[len(batch)-1].name
 	}
 }
 
-func (w *walker) entry(ctx context.Context, dir string, e entry) error {
+func (w *Walker) entry(ctx context.Context, dir string, e entry) error {
 	key := dir + e.name
 	switch {
 	case e.skip:
-		if w.skipped != nil {
-			w.skipped(key)
+		if w.Skipped != nil {
+			w.Skipped(key)
 		}
 		return nil
 	case !strings.HasSuffix(key, "/"):
-		return w.visit(key)
+		return w.Visit(key)
 	}
 	err := w.walk(ctx, key)
 	if errors.Is(err, errVanished) {
@@ -74,8 +86,8 @@ func (w *walker) entry(ctx context.Context, dir string, e entry) error {
 }
 
 // before says whether a file, or all in a directory, comes before from.
-func (w *walker) before(key string) bool {
-	return key < w.from && !(strings.HasSuffix(key, "/") && strings.HasPrefix(w.from, key))
+func (w *Walker) before(key string) bool {
+	return key < w.From && !(strings.HasSuffix(key, "/") && strings.HasPrefix(w.From, key))
 }
 
 // errVanished is the error of a directory below the first that is gone: what
@@ -83,9 +95,9 @@ func (w *walker) before(key string) bool {
 var errVanished = errors.New("directory vanished")
 
 // list returns the names of a directory that match and come after a name, the
-// first w.batch of them, in order.
-func (w *walker) list(ctx context.Context, dir, after string) (batch []entry, err error) {
-	f, err := w.root.Open(path.Join(".", dir))
+// first w.Batch of them, in order.
+func (w *Walker) list(ctx context.Context, dir, after string) (batch []entry, err error) {
+	f, err := w.Root.Open(path.Join(".", dir))
 	if errors.Is(err, fs.ErrNotExist) && dir != "" {
 		return nil, errVanished
 	}
@@ -100,9 +112,9 @@ func (w *walker) list(ctx context.Context, dir, after string) (batch []entry, er
 				batch = append(batch, e)
 			}
 		}
-		if len(batch) >= 2*w.batch || err != nil {
+		if len(batch) >= 2*w.Batch || err != nil {
 			slices.SortFunc(batch, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-			batch = batch[:min(len(batch), w.batch)]
+			batch = batch[:min(len(batch), w.Batch)]
 		}
 		switch {
 		case err == io.EOF:
@@ -118,15 +130,15 @@ func (w *walker) list(ctx context.Context, dir, after string) (batch []entry, er
 }
 
 // match says whether a name belongs to the place, and what it is.
-func (w *walker) match(dir string, d fs.DirEntry) (e entry, ok bool) {
+func (w *Walker) match(dir string, d fs.DirEntry) (e entry, ok bool) {
 	e.name = d.Name()
 	depth := strings.Count(dir, "/")
-	if depth < len(w.pattern) {
-		if ok, _ := path.Match(w.pattern[depth], e.name); !ok {
+	if depth < len(w.Pattern) {
+		if ok, _ := path.Match(w.Pattern[depth], e.name); !ok {
 			return e, false
 		}
 	}
-	last := depth >= len(w.pattern)-1 // else only directories lead on
+	last := depth >= len(w.Pattern)-1 // else only directories lead on
 	switch t := d.Type(); {
 	case t.IsDir():
 		e.name += "/"
@@ -134,7 +146,7 @@ func (w *walker) match(dir string, d fs.DirEntry) (e entry, ok bool) {
 	case t.IsRegular():
 		return e, last
 	case t&fs.ModeSymlink != 0:
-		info, err := w.root.Stat(path.Join(dir, e.name))
+		info, err := w.Root.Stat(path.Join(dir, e.name))
 		e.skip = err == nil && !info.Mode().IsRegular()
 		return e, last || e.skip
 	}

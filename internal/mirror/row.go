@@ -1,0 +1,123 @@
+package mirror
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"sluice/internal/roll"
+	"sluice/pipeline"
+)
+
+const (
+	rowBucket    = "sink.mirror"        // by key of the target: what is known of it
+	walkBucket   = "sink.mirror.walk"   // one row, "last": the number of the last run
+	doomedBucket = "sink.mirror.doomed" // by key: the stamps of objects that Finish is about to delete
+)
+
+// batch is how many rows are read or written in one step.
+const batch = 1000
+
+// state says what a row tells.
+type state string
+
+const (
+	written  state = "written"  // the object was made of an item
+	expected state = "expected" // the source has the item; no object was made of it in that walk
+	foreign  state = "foreign"  // the pipeline did not make the object
+)
+
+// row is what is known of a key. The zero row: nothing.
+type row struct {
+	Walk       int64  `json:"walk"` // that saw the item last
+	State      state  `json:"state"`
+	Version    string `json:"version,omitempty"` // of the item
+	Bytes      string `json:"bytes,omitempty"`   // digest of what else the bytes depend on
+	roll.Stamp        // of the object
+}
+
+func (r row) is(s state) bool { return r.State == s }
+
+// at gives the row of a key.
+func (r row) at(key string) pipeline.Row {
+	return pipeline.Row{Bucket: rowBucket, Key: key, Value: encode(r)}
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain structs of strings and integers
+	}
+	return b
+}
+
+// begin gives this run its number.
+func begin(s pipeline.Store) (walk int64, err error) {
+	b, err := s.Get(walkBucket, "last")
+	if err == nil && b != nil {
+		walk, err = strconv.ParseInt(string(b), 10, 64)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("state: mirror: %w", err)
+	}
+	walk++
+	return walk, s.Put(pipeline.Row{Bucket: walkBucket, Key: "last", Value: strconv.AppendInt(nil, walk, 10)})
+}
+
+// page gives rows after a key.
+func (w *Writer) page(_ context.Context, after string) ([]Entry[row], bool, error) {
+	from := after
+	if after != "" {
+		from += "\x00" // the least key after it
+	}
+	return rows[row](w.store, rowBucket, from)
+}
+
+var errPage = errors.New("page is full")
+
+// rows reads a page of a bucket from a key on. last says that there is no more.
+func rows[T any](s pipeline.Store, bucket, from string) (page []Entry[T], last bool, err error) {
+	err = s.Range(bucket, from, func(key string, value []byte) error {
+		e := Entry[T]{Key: key}
+		if err := json.Unmarshal(value, &e.Value); err != nil {
+			return fmt.Errorf("state: mirror of %s: %w", key, err)
+		}
+		if page = append(page, e); len(page) == batch {
+			return errPage
+		}
+		return nil
+	})
+	if errors.Is(err, errPage) {
+		return page, false, nil
+	}
+	return page, err == nil, err
+}
+
+// cursor goes through the rows in order, a page at a time.
+type cursor struct {
+	next func(ctx context.Context, after string) ([]Entry[row], bool, error)
+	page []Entry[row]
+	at   int
+	last bool // there are no more pages
+	read string
+}
+
+// peek gives the row that is next; nil at the end.
+func (c *cursor) peek(ctx context.Context) (_ *Entry[row], err error) {
+	for c.at == len(c.page) {
+		if c.last {
+			return nil, nil
+		}
+		if c.page, c.last, err = c.next(ctx, c.read); err != nil {
+			return nil, err
+		}
+		if c.at = 0; len(c.page) > 0 {
+			c.read = c.page[len(c.page)-1].Key
+		}
+	}
+	return &c.page[c.at], nil
+}
+
+func (c *cursor) pass() { c.at++ }

@@ -104,7 +104,7 @@ func TestOneLooksForCredentialsAndTheOthersGoOn(t *testing.T) {
 	}
 	many.Wait()
 	if len(a.asked) != 1 {
-		t.Errorf("got %d requests, want one for all", len(a.asked))
+		t.Fatalf("got %d requests, want one for all", len(a.asked))
 	}
 	<-a.asked
 	c.pass(57 * time.Minute)

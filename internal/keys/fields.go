@@ -147,7 +147,7 @@ func control(s string) bool {
 
 // sample is the template with harmless values.
 func (t *Template) sample() string {
-	v := Values{Index: "i", Lane: "l", Version: "v", Key: "k", Date: time.Unix(0, 0)}
+	v := Values{Index: "i", Lane: "l", Key: "k", Version: "v", Date: time.Unix(0, 0)}
 	var b strings.Builder
 	for _, p := range t.parts {
 		if p.field == "ext" {

@@ -118,7 +118,7 @@ func (t *Template) Has(field string) bool {
 // Passing is the first field whose value may be another for the same item in
 // another pass, or "".
 func (t *Template) Passing() string {
-	for _, f := range []string{"sequence", "pass", "date", "lane"} {
+	for _, f := range []string{"sequence", "pass", "date", "lane", "version"} {
 		if t.Has(f) {
 			return f
 		}

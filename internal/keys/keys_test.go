@@ -147,7 +147,7 @@ func TestAnAcceptedTemplateIsInjective(t *testing.T) {
 	word := rapid.StringMatching(`[a1._-]{1,4}`)
 	path := rapid.StringMatching(`[a1.]{1,3}(/[a1.]{1,3}){0,2}`)
 	draw := func(r *rapid.T, tmpl *keys.Template) (v keys.Values, shown string) {
-		v = keys.Values{Index: word.Draw(r, "index"), Lane: word.Draw(r, "lane"), Version: word.Draw(r, "version"), Key: path.Draw(r, "key"),
+		v = keys.Values{Index: word.Draw(r, "index"), Lane: word.Draw(r, "lane"), Key: path.Draw(r, "key"), Version: word.Draw(r, "version"),
 			Sequence: rapid.Int64Range(0, 1200).Draw(r, "sequence"), Pass: rapid.Int64Range(1, 120).Draw(r, "pass")}
 		for field, value := range map[string]any{"index": v.Index, "lane": v.Lane, "key": v.Key, "stem": v.Key, "version": v.Version, "sequence": v.Sequence, "pass": v.Pass} {
 			if tmpl.Has(field) {

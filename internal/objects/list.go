@@ -25,9 +25,10 @@ type Object struct {
 
 // The bounds of pages.
 const (
-	mostKeys  = 1000    // what stores give at most
-	goodPage  = 1 << 20 // bytes: after a longer page, the next is asked for with fewer keys
-	worstPage = 8 << 20 // bytes: a thousand of the longest keys, each byte of them encoded, take less
+	mostKeys   = 1000    // what stores give at most
+	goodPage   = 1 << 20 // bytes: after a longer page, the next is asked for with fewer keys
+	usualEntry = 300     // bytes of a page for one key
+	worstPage  = 8 << 20 // bytes: a thousand of the longest keys, each byte of them encoded, take less
 )
 
 // List calls f for the objects whose keys begin with prefix and come after a
@@ -158,8 +159,8 @@ func (l *lister) query() string {
 	}
 	start, token := l.after, ""
 	if l.c.profile.listVersion == 1 {
-		if l.begun && l.page.marker != "" {
-			start = l.page.marker
+		if marker, err := l.page.key([]byte(l.page.marker)); err == nil { // which is given where the last key is not
+			start = max(start, marker)
 		}
 		return query("prefix", l.prefix, "delimiter", l.delimiter, "encoding-type", encoding, "marker", start, "max-keys", keys)
 	}
@@ -172,6 +173,10 @@ func (l *lister) query() string {
 
 // read reads a page. One that does not end is asked for again.
 func (l *lister) read(resp *http.Response) (err error) {
+	if l.body == nil {
+		l.body = make([]byte, 0, l.bound*usualEntry+bytes.MinRead)
+		l.page.entries = make([]entry, 0, l.bound)
+	}
 	if l.body, err = readInto(l.body, resp.Body, worstPage); err != nil {
 		return unreadable(resp, err)
 	}

@@ -91,6 +91,23 @@ func TestTheOlderListingGivesTheSame(t *testing.T) {
 	}
 }
 
+func TestTheOlderListingGoesOnFromAnEncodedMarker(t *testing.T) {
+	var asked []string
+	cfg := stub(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Query().Get("marker"))
+		if len(asked) == 1 {
+			io.WriteString(w, "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextMarker>a%2B+b</NextMarker></ListBucketResult>")
+			return
+		}
+		io.WriteString(w, page("url", "", "a%2B+c"))
+	})
+	cfg.Quirks.ListVersion = 1
+	all, err := list(client(t, cfg), t.Context(), "", "")
+	if !cmp.Equal(keysOf(all), []string{"a+ c"}) || err != nil || !cmp.Equal(asked, []string{"", "a+ b"}) {
+		t.Errorf("got %q, %v, asked for what follows %q", keysOf(all), err, asked)
+	}
+}
+
 func TestShortPagesAreNoEnd(t *testing.T) {
 	l := &lister{keys: numbered("", 2500)}
 	empty := 0

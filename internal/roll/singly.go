@@ -21,7 +21,7 @@ type singles struct {
 	*Writer
 	pipeline.Lane
 	group   *errgroup.Group
-	last    *pipeline.Item
+	last    *string    // key of the item before
 	reading sync.Mutex // held by who reads a body, into memory that there is once for a lane
 	buf     []byte
 
@@ -83,10 +83,13 @@ func (s *singles) take(ctx context.Context, it *pipeline.Item) error {
 
 // create begins the object of an item.
 func (s *singles) create(ctx context.Context, it *pipeline.Item) (*single, error) {
-	if _, block := it.Body.(*pipeline.Block); block && !s.Aside || s.last != nil && it.Key == s.last.Key && it.Version == s.last.Version {
+	if _, block := it.Body.(*pipeline.Block); block && !s.Aside {
 		return nil, fmt.Errorf("%s: several items share this key: add {sequence} to the key of objects", it.Key)
 	}
-	s.last = &pipeline.Item{Key: it.Key, Version: it.Version}
+	if s.last != nil && it.Key == *s.last && !s.Key.Has("version") {
+		return nil, fmt.Errorf("%s: several items share this key: add {version} to the key of objects, or {sequence}", it.Key)
+	}
+	s.last = &it.Key
 	key, err := s.KeyOf(s.Lane, it)
 	if err != nil {
 		return nil, err

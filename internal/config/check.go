@@ -77,6 +77,9 @@ func (d *decoder) stages(p *Pipeline) {
 	if v, ok := p.Sink.Options.(kind.Versioned); ok {
 		p.env.Versions = v.Versioned()
 	}
+	if r, ok := p.Source.Options.(kind.Repeater); ok {
+		p.env.Repeats = r.Repeats()
+	}
 	p.env.Target, _ = p.Sink.Options.(kind.Lister)
 	if _, ok := p.Source.Options.(kind.News); !ok && p.env.New && p.Source.Kind != "" {
 		at := spot{base: join("pipelines", p.Name)}.in("mode")
@@ -108,6 +111,7 @@ func (d *decoder) stages(p *Pipeline) {
 		return
 	}
 	d.problems(p.Sink.place(), p.Sink.Options.Problems(p.env)...)
+	d.mirror(p)
 	if !known {
 		return
 	}
@@ -117,6 +121,14 @@ func (d *decoder) stages(p *Pipeline) {
 	}
 	if problem != nil {
 		d.problems(p.Sink.place(), *problem)
+	}
+}
+
+// mirror refuses a mirror of what a source loses by being read.
+func (d *decoder) mirror(p *Pipeline) {
+	m, ok := p.Sink.Options.(kind.Mirror)
+	if c, consumer := p.Source.Options.(kind.Consumer); ok && consumer && m.Mirrors() && c.Consumes() {
+		d.problems(p.Sink.place(), kind.Problem{Option: "mirror", Message: "what was delivered leaves the source, and the next pass would delete it here, too"})
 	}
 }
 

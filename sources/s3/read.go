@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (l *listing) first(ctx context.Context, out chan<- *pipeline.Item) error {
 	}
 	it := l.item(info.Object, l.ahead)
 	if b, ok := it.Body.(*body); ok {
-		b.pinned = true
+		b.pinned = it.Version == l.from.Version
 	}
 	return pipeline.Send(ctx, out, it)
 }
@@ -141,7 +142,7 @@ func (l *listing) give(ctx context.Context, out chan<- *pipeline.Item, o objects
 	it.Pos.Token = token
 	with.to(it)
 	if b, ok := it.Body.(*body); ok {
-		b.pinned = l.from.Inner != "" && o.Key == l.from.Key // a hint's
+		b.pinned = l.from.Inner != "" && o.Key == l.from.Key && it.Version == l.from.Version // a hint's
 		if !archives[o.Class] {
 			l.ahead.add(b)
 		}
@@ -183,7 +184,7 @@ func (r *reader) notes(o objects.Object) []pipeline.Row {
 func (r *reader) version(o objects.Object) string {
 	switch {
 	case r.config.Versions == allVersions:
-		return o.VersionID
+		return cmp.Or(o.VersionID, "null") // as stores call the one that has none
 	case o.ETag != "":
 		return o.ETag
 	}

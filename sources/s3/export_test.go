@@ -13,9 +13,6 @@ type Lister = lister
 // Span is a range of keys, after one and up to another.
 type Span struct{ After, Until string }
 
-// MostRequests is how many requests a plan may take.
-const MostRequests = most
-
 // Split divides the keys of a bucket.
 func Split(ctx context.Context, l Lister, prefix, after string, few, wanted int) (all []Span, requests int64, err error) {
 	s := &splitter{lister: l, prefix: prefix, after: after, wanted: wanted}

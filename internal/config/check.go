@@ -111,6 +111,7 @@ func (d *decoder) stages(p *Pipeline) {
 		return
 	}
 	d.problems(p.Sink.place(), p.Sink.Options.Problems(p.env)...)
+	d.mirror(p)
 	if !known {
 		return
 	}
@@ -120,6 +121,14 @@ func (d *decoder) stages(p *Pipeline) {
 	}
 	if problem != nil {
 		d.problems(p.Sink.place(), *problem)
+	}
+}
+
+// mirror refuses a mirror of what a source loses by being read.
+func (d *decoder) mirror(p *Pipeline) {
+	m, ok := p.Sink.Options.(kind.Mirror)
+	if c, consumer := p.Source.Options.(kind.Consumer); ok && consumer && m.Mirrors() && c.Consumes() {
+		d.problems(p.Sink.place(), kind.Problem{Option: "mirror", Message: "what was delivered leaves the source, and the next pass would delete it here, too"})
 	}
 }
 

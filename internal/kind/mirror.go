@@ -10,6 +10,10 @@ type Mirror interface {
 	AllowDeletes(most unit.Share)
 }
 
+// Consumer is a Source that can say that what was delivered leaves it, so that
+// the next pass does not have it.
+type Consumer interface{ Consumes() bool }
+
 // What says what becomes of an object in a dry run.
 type What string
 

@@ -32,6 +32,9 @@ const afterConns = 16
 
 func (a After) given() bool { return a.Delete || a.Move != "" || len(a.Tag) > 0 }
 
+// Consumes implements [kind.Consumer].
+func (c *Config) Consumes() bool { return c.After.Delete || c.After.Move != "" }
+
 func (a After) problems(prefix string) (list []kind.Problem) {
 	add := func(option, message string) {
 		list = append(list, kind.Problem{Option: "after" + option, Message: message})

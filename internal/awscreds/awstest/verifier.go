@@ -2,6 +2,8 @@
 // signatures.
 package awstest
 
+//lint:file-ignore ST1005 These are the messages of AWS.
+
 import (
 	"crypto/hmac"
 	"crypto/sha256"

@@ -94,6 +94,37 @@ type OpenFrom interface {
 	OpenFrom(ctx context.Context, mark string) (io.ReadCloser, error)
 }
 
+// Renewer is a Body whose bytes may be gone because others are in their place.
+type Renewer interface {
+	// Renew makes the body, and the version and size of its item, those of what
+	// is there now, if that is why its bytes cannot be had. It is called by the
+	// owner of the item, when no reader of the body is open.
+	Renew(ctx context.Context, why error) (bool, error)
+}
+
+// Renew asks the body of an item that cannot be had for what is in its place,
+// if there is anything. If some of it was delivered, it is given up: reported
+// as replaced. The item begins at its beginning.
+func (it *Item) Renew(ctx context.Context, why error) (bool, error) {
+	r, ok := it.Body.(Renewer)
+	if !ok {
+		return false, nil
+	}
+	old := lost(Position{Token: it.From.Token, Inner: it.From.Inner, Key: it.Key, Version: it.Version})
+	if ok, err := r.Renew(ctx, why); !ok || err != nil {
+		return false, err
+	}
+	if it.From.Inner == "" {
+		return true, nil
+	}
+	if err := old.GiveUp(ctx, why); err != nil {
+		return false, err
+	}
+	it.Counts.GivenUp++
+	it.From = Position{Token: it.From.Token}
+	return true, nil
+}
+
 // Marker is a reader that knows places where its body can be entered. Mark
 // gives the last one it has passed, and how many bytes of the whole body lie
 // before it, wherever the reader began; "" if there is none.

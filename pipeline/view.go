@@ -69,6 +69,14 @@ func (e entered) OpenFrom(ctx context.Context, mark string) (io.ReadCloser, erro
 // Release gives back the memory of the body that is read.
 func (v *view) Release() { release(v.of) }
 
+// Renew implements [Renewer].
+func (v *view) Renew(ctx context.Context, why error) (bool, error) {
+	if r, ok := v.of.(Renewer); ok {
+		return r.Renew(ctx, why)
+	}
+	return false, nil
+}
+
 func (v *view) named(r io.ReadCloser, err error) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, v.name(err)

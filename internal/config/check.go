@@ -77,6 +77,9 @@ func (d *decoder) stages(p *Pipeline) {
 	if v, ok := p.Sink.Options.(kind.Versioned); ok {
 		p.env.Versions = v.Versioned()
 	}
+	if r, ok := p.Source.Options.(kind.Repeater); ok {
+		p.env.Repeats = r.Repeats()
+	}
 	p.env.Target, _ = p.Sink.Options.(kind.Lister)
 	if _, ok := p.Source.Options.(kind.News); !ok && p.env.New && p.Source.Kind != "" {
 		at := spot{base: join("pipelines", p.Name)}.in("mode")

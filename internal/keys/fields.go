@@ -36,7 +36,7 @@ func field(text string) (p part, err error) {
 	var arg bool
 	p.field, p.text, arg = strings.Cut(text, ":")
 	switch p.field {
-	case "index", "lane", "key", "stem", "ext":
+	case "index", "lane", "key", "stem", "ext", "version":
 		if arg {
 			return p, fmt.Errorf("{%s} takes nothing after it: write {%s}", text, p.field)
 		}
@@ -52,7 +52,7 @@ func field(text string) (p part, err error) {
 			return p, fmt.Errorf("{%s}: write the date as 2006/01/02, with 2006 01 02 15 04 05 and any of / - _ . between them", text)
 		}
 	default:
-		return p, fmt.Errorf("unknown field {%s}: there are {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext}", text)
+		return p, fmt.Errorf("unknown field {%s}: there are {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext} {version}", text)
 	}
 	return p, nil
 }
@@ -75,6 +75,8 @@ func (t *Template) value(p part, v Values) (string, error) {
 		return name(p.field, v.Index)
 	case "lane":
 		return name(p.field, v.Lane)
+	case "version":
+		return name(p.field, v.Version)
 	case "sequence":
 		return fmt.Sprintf("%0*d", p.width, v.Sequence), nil
 	case "pass":
@@ -98,7 +100,7 @@ func (t *Template) value(p part, v Values) (string, error) {
 	return v.Key, nil
 }
 
-// name checks the name of an index or a lane.
+// name checks the name of an index, a lane or a version.
 func name(field, s string) (string, error) {
 	switch {
 	case s == "":
@@ -145,7 +147,7 @@ func control(s string) bool {
 
 // sample is the template with harmless values.
 func (t *Template) sample() string {
-	v := Values{Index: "i", Lane: "l", Key: "k", Date: time.Unix(0, 0)}
+	v := Values{Index: "i", Lane: "l", Key: "k", Version: "v", Date: time.Unix(0, 0)}
 	var b strings.Builder
 	for _, p := range t.parts {
 		if p.field == "ext" {

@@ -14,16 +14,18 @@ func (t *Template) Problems(env kind.Env) (problems []kind.Problem) {
 	add := func(format string, args ...any) {
 		problems = append(problems, kind.Problem{Option: "key", Message: fmt.Sprintf("%q: ", t.text) + fmt.Sprintf(format, args...)})
 	}
-	item := t.Has("key") || t.Has("stem") || t.Has("ext")
+	item := t.Has("key") || t.Has("stem") || t.Has("ext") || t.Has("version")
 	switch {
 	case t.Rolled() && item:
-		add("an object of several items has no {key}, {stem} or {ext}: leave out either them or {sequence}")
+		add("an object of several items has no {key}, {stem}, {ext} or {version}: leave out either them or {sequence}")
 	case t.Rolled() && !t.Has("lane") && !t.Has("index"):
 		add("objects of different lanes would get one key: add {lane} or {index}")
 	case t.Rolled() && env.Every && !t.Has("pass"):
 		add("each pass would write the keys of the last one: add {pass}")
 	case !t.Rolled() && !t.Has("key") && !t.whole():
 		add("different items would get one key: add {key}, or {stem} and {ext} with only text between them, or {sequence} for objects of several items")
+	case !t.Rolled() && env.Repeats && !t.Has("version"):
+		add("the source gives items of different versions that share a key: add {version}")
 	case !splits(t.joined()):
 		add("different objects could get one key, because it does not say where one field ends and the next begins: put a slash between names, and text between numbers")
 	}

@@ -10,6 +10,7 @@
 //	{date:2006/01/02}  when the pass began, in UTC
 //	{key}              key of the item
 //	{stem} {ext}       key of the item in two: before its last dot, and from there on
+//	{version}          version of the item, where items may share a key
 //
 // A template with {sequence} is rolled: an object holds several items. Without
 // it each item is an object of its own.
@@ -60,7 +61,7 @@ type Values struct {
 	Index, Lane    string
 	Sequence, Pass int64
 	Date           time.Time
-	Key            string // of the item
+	Key, Version   string // of the item
 }
 
 // Template is a parsed template. It does not change; its methods may be called
@@ -117,7 +118,7 @@ func (t *Template) Has(field string) bool {
 // Passing is the first field whose value may be another for the same item in
 // another pass, or "".
 func (t *Template) Passing() string {
-	for _, f := range []string{"sequence", "pass", "date", "lane"} {
+	for _, f := range []string{"sequence", "pass", "date", "lane", "version"} {
 		if t.Has(f) {
 			return f
 		}

@@ -23,14 +23,15 @@ func parse(t *testing.T, text string, style keys.Style) *keys.Template {
 	return tmpl
 }
 
-var values = keys.Values{Index: "logs-1", Lane: "logs-1-0", Sequence: 7, Pass: 3, Date: time.Date(2026, 2, 3, 4, 5, 6, 0, time.FixedZone("", 7200)), Key: "a/b/app.log.gz"}
+var values = keys.Values{Index: "logs-1", Lane: "logs-1-0", Sequence: 7, Pass: 3, Date: time.Date(2026, 2, 3, 4, 5, 6, 0, time.FixedZone("", 7200)), Key: "a/b/app.log.gz", Version: "v1"}
 
 func TestEveryFieldStandsForItsValue(t *testing.T) {
 	for text, want := range map[string]string{
 		"archive/{index}_s_{sequence}.json.gz":       "archive/logs-1_s_7.json.gz",
 		"logs/{index}/{lane}/{pass}-{sequence:6}.gz": "logs/logs-1/logs-1-0/3-000007.gz",
 		"{pass:3}/{date:2006/01/02-150405}/{key}":    "003/2026/02/03-020506/a/b/app.log.gz",
-		"{stem}.v2{ext}": "a/b/app.log.v2.gz",
+		"{stem}.v2{ext}":  "a/b/app.log.v2.gz",
+		"{key}@{version}": "a/b/app.log.gz@v1",
 	} {
 		got, err := parse(t, text, keys.Files).Render(values)
 		if err != nil || got != want {
@@ -126,15 +127,29 @@ func TestATemplateThatIsNotInjectiveIsRefused(t *testing.T) {
 	}
 }
 
+func TestItemsThatShareAKeyWantTheirVersionInTheTemplate(t *testing.T) {
+	for text, want := range map[string]string{
+		"{key}": "add {version}", "{version}/{key}": "", "{stem}.{version}/{ext}": "add {key}", "{lane}/{sequence}": "", "{key}-{version}": "where one field ends",
+	} {
+		got := parse(t, text, keys.Objects).Problems(kind.Env{Repeats: true})
+		if want == "" && len(got) > 0 || want != "" && (len(got) != 1 || !strings.Contains(got[0].Message, want)) {
+			t.Errorf("%s: got %v, want %q", text, got, want)
+		}
+	}
+	if _, err := parse(t, "{version}/{key}", keys.Objects).Render(keys.Values{Key: "k"}); err == nil || !strings.Contains(err.Error(), "version") {
+		t.Errorf("an item without a version: got %v", err)
+	}
+}
+
 func TestAnAcceptedTemplateIsInjective(t *testing.T) {
 	part := rapid.SampledFrom([]string{"{index}", "{lane}", "{sequence}", "{sequence:3}", "{pass}", "{pass:2}", "{date:2006/01}",
-		"{date:01}", "{key}", "{stem}", "{ext}", "{stem}{ext}", "{stem}.a{ext}", "/", "-", "a/", "/a", "1", "a", "_s_", ".", "-1/1-"})
+		"{date:01}", "{key}", "{stem}", "{ext}", "{stem}{ext}", "{stem}.a{ext}", "{version}", "/", "-", "a/", "/a", "1", "a", "_s_", ".", "-1/1-"})
 	word := rapid.StringMatching(`[a1._-]{1,4}`)
 	path := rapid.StringMatching(`[a1.]{1,3}(/[a1.]{1,3}){0,2}`)
 	draw := func(r *rapid.T, tmpl *keys.Template) (v keys.Values, shown string) {
-		v = keys.Values{Index: word.Draw(r, "index"), Lane: word.Draw(r, "lane"), Key: path.Draw(r, "key"),
+		v = keys.Values{Index: word.Draw(r, "index"), Lane: word.Draw(r, "lane"), Key: path.Draw(r, "key"), Version: word.Draw(r, "version"),
 			Sequence: rapid.Int64Range(0, 1200).Draw(r, "sequence"), Pass: rapid.Int64Range(1, 120).Draw(r, "pass")}
-		for field, value := range map[string]any{"index": v.Index, "lane": v.Lane, "key": v.Key, "stem": v.Key, "sequence": v.Sequence, "pass": v.Pass} {
+		for field, value := range map[string]any{"index": v.Index, "lane": v.Lane, "key": v.Key, "stem": v.Key, "version": v.Version, "sequence": v.Sequence, "pass": v.Pass} {
 			if tmpl.Has(field) {
 				shown += fmt.Sprintf("%s=%v ", field, value)
 			}

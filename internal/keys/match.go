@@ -14,6 +14,8 @@ func (p part) varies(v Values) bool {
 		return true
 	case "key", "stem", "ext":
 		return v.Key == ""
+	case "version":
+		return v.Version == ""
 	case "index":
 		return v.Index == ""
 	case "lane":

@@ -44,6 +44,7 @@ type Env struct {
 	MaxRecord int64  // longest record in bytes; a longer one is a dead letter or an error
 	Every     bool   // the pipeline repeats its passes
 	New       bool   // passes take what is new since the last complete one
+	Repeats   bool   // items of the source may share a key: they differ in their versions
 	Versions  bool   // the sink orders the writes to one _id by the _version of records
 	Target    Lister // the sink, if it is one
 	Scratch   string // directory for files that are worth nothing to another process; it need not be there
@@ -74,6 +75,10 @@ type Source interface {
 
 // News is a Source whose passes can take what is new since the last complete one.
 type News interface{ News() }
+
+// Repeater is a Source that can say that its items may share a key, and then
+// differ in their versions.
+type Repeater interface{ Repeats() bool }
 
 // Versioned is a Sink that can say that it orders the writes to one _id by the
 // _version of records.

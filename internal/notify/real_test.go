@@ -3,7 +3,6 @@ package notify_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +22,7 @@ import (
 	"sluice/internal/awscreds"
 	"sluice/internal/awscreds/awstest"
 	"sluice/internal/notify"
+	"sluice/internal/notify/notifytest"
 	"sluice/internal/objects"
 	"sluice/internal/unit"
 	"sluice/test/servers"
@@ -31,47 +31,14 @@ import (
 // realQueue is a new queue of a real server, and how to send to it.
 func realQueue(t *testing.T, visibility time.Duration) (r *notify.Queue, send func(bodies ...string)) {
 	t.Helper()
-	endpoint := servers.SQS(t)
-	ask := func(action string, in any, out any) {
-		t.Helper()
-		body, err := json.Marshal(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req, err := http.NewRequestWithContext(context.Background(), "POST", endpoint+"/", bytes.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("X-Amz-Target", "AmazonSQS."+action)
-		req.Header.Set("Content-Type", "application/x-amz-json-1.0")
-		req.Close = true
-		reply, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer reply.Body.Close()
-		if text, err := io.ReadAll(reply.Body); err != nil || reply.StatusCode != 200 || out != nil && json.Unmarshal(text, out) != nil {
-			t.Fatalf("%s: got %d %s, %v", action, reply.StatusCode, text, err)
-		}
-	}
-	var made struct{ QueueUrl string }
-	ask("CreateQueue", map[string]any{"QueueName": fmt.Sprintf("notify-%d", time.Now().UnixNano())}, &made)
-	t.Cleanup(func() { ask("DeleteQueue", map[string]any{"QueueUrl": made.QueueUrl}, nil) })
-	c := notify.QueueConfig{URL: made.QueueUrl, Region: "us-east-1", Visibility: unit.Duration(visibility), MaxReceives: 2}
+	q := notifytest.New(t)
+	c := notify.QueueConfig{URL: q.URL, Region: "us-east-1", Visibility: unit.Duration(visibility), MaxReceives: 2}
 	r, err := c.Open(t.Context(), awscreds.Config{AccessKey: "test", SecretKey: "testsecret"}, 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	return r, func(bodies ...string) {
-		for part := range slices.Chunk(bodies, 10) {
-			var entries []map[string]string
-			for i, b := range part {
-				entries = append(entries, map[string]string{"Id": fmt.Sprint(i), "MessageBody": b})
-			}
-			ask("SendMessageBatch", map[string]any{"QueueUrl": made.QueueUrl, "Entries": entries}, nil)
-		}
-	}
+	return r, q.Send
 }
 
 func TestARealQueue(t *testing.T) {

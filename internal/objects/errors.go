@@ -75,9 +75,9 @@ func (e *Error) remedy() string {
 	}
 	switch e.Code {
 	case codeDenied:
-		return "the credentials do not allow this: " + e.Missing
+		return strings.TrimSuffix("the credentials do not allow this: "+e.Missing, ": ")
 	case codeForbidden:
-		return "the credentials are wrong or do not allow this: " + e.Missing
+		return strings.TrimSuffix("the credentials are wrong or do not allow this: "+e.Missing, ": ")
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "MovedPermanently", "IllegalLocationConstraintException":
 		if e.Region == "" {
 			return "the bucket is in another region: set region"

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -86,4 +87,27 @@ func ScanObjects(body []byte, f func(Object)) error {
 		f(o)
 	}
 	return nil
+}
+
+// SetDial gives the client a transport of its own, which reaches the store in
+// another way than by TCP.
+func SetDial(c *Client, dial func() (net.Conn, error)) {
+	c.http = c.http.Clone()
+	c.http.Proxy = nil
+	c.http.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		made, err := dial()
+		if err != nil {
+			return nil, err
+		}
+		return &conn{made, c.stall}, nil
+	}
+	shared := c.close
+	c.close = func() { c.http.CloseIdleConnections(); shared() }
+}
+
+// Endpoint is where the requests for a bucket go, and the region and service
+// that they are signed for.
+func Endpoint(c *Client) string {
+	p := c.place
+	return p.scheme + "://" + p.host + p.path + " " + p.region + " " + p.service
 }

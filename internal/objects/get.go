@@ -296,7 +296,7 @@ type Reader struct {
 	wait func(a *attempts, err error) error
 
 	mu       sync.Mutex
-	off      int64 // of the next byte
+	off      int64         // of the next byte
 	size     int64         // where they end
 	body     io.ReadCloser // nil: to be opened at off
 	attempts attempts      // without progress

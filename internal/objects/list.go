@@ -25,9 +25,10 @@ type Object struct {
 
 // The bounds of pages.
 const (
-	mostKeys  = 1000    // what stores give at most
-	goodPage  = 1 << 20 // bytes: after a longer page, the next is asked for with fewer keys
-	worstPage = 8 << 20 // bytes: a thousand of the longest keys, each byte of them encoded, take less
+	mostKeys   = 1000    // what stores give at most
+	goodPage   = 1 << 20 // bytes: after a longer page, the next is asked for with fewer keys
+	usualEntry = 300     // bytes of a page for one key
+	worstPage  = 8 << 20 // bytes: a thousand of the longest keys, each byte of them encoded, take less
 )
 
 // List calls f for the objects whose keys begin with prefix and come after a
@@ -41,7 +42,7 @@ func (c *Client) List(ctx context.Context, prefix, after string, f func(Object) 
 // ListUntil is [Client.List] of the keys up to the key until, which is among
 // them; "" is no end.
 func (c *Client) ListUntil(ctx context.Context, prefix, after, until string, f func(Object) error) error {
-	l := &lister{c: c, prefix: prefix, after: after, most: mostKeys}
+	l := &lister{c: c, prefix: prefix, after: after, bound: mostKeys}
 	for {
 		if err := l.load(ctx); err != nil {
 			return err
@@ -67,7 +68,7 @@ func (c *Client) ListUntil(ctx context.Context, prefix, after, until string, f f
 // Page gives the objects of one page of at most max keys after a key, and says
 // whether there are more.
 func (c *Client) Page(ctx context.Context, prefix, after string, max int) (objects []Object, more bool, err error) {
-	l := &lister{c: c, prefix: prefix, after: after, most: min(max, mostKeys)}
+	l := &lister{c: c, prefix: prefix, after: after, bound: min(max, mostKeys)}
 	if err := l.load(ctx); err != nil {
 		return nil, false, err
 	}
@@ -85,7 +86,7 @@ func (c *Client) Page(ctx context.Context, prefix, after string, max int) (objec
 // in order, as far as one page of a listing after a key shows it. If there is
 // more but no prefix, a thousand keys lie here without the delimiter in them.
 func (c *Client) Prefixes(ctx context.Context, prefix, delimiter, after string) (prefixes []string, more bool, err error) {
-	l := &lister{c: c, prefix: prefix, after: after, delimiter: delimiter, most: mostKeys}
+	l := &lister{c: c, prefix: prefix, after: after, delimiter: delimiter, bound: mostKeys}
 	if err := l.load(ctx); err != nil {
 		return nil, false, err
 	}
@@ -104,7 +105,7 @@ func (c *Client) Prefixes(ctx context.Context, prefix, delimiter, after string) 
 // Count counts the objects on the first page of a listing, and says whether
 // there are more.
 func (c *Client) Count(ctx context.Context, prefix string) (n int, more bool, err error) {
-	l := &lister{c: c, prefix: prefix, most: mostKeys}
+	l := &lister{c: c, prefix: prefix, bound: mostKeys}
 	err = l.load(ctx)
 	return len(l.page.entries), l.page.truncated, err
 }
@@ -115,6 +116,7 @@ type lister struct {
 	prefix, delimiter string
 	after             string // the key that came last
 	begun             bool   // it has a page
+	bound             int    // keys of any page, at most
 	most              int    // keys of the next page
 	body              []byte // of the page
 	page              page
@@ -149,13 +151,16 @@ func (l *lister) query() string {
 	if l.c.profile.encodeKeys { // else a control byte in one key makes the page unreadable
 		encoding = "url"
 	}
+	if l.most == 0 {
+		l.most = l.bound
+	}
 	if l.most < mostKeys {
 		keys = strconv.Itoa(l.most)
 	}
 	start, token := l.after, ""
 	if l.c.profile.listVersion == 1 {
-		if l.begun && l.page.marker != "" {
-			start = l.page.marker
+		if marker, err := l.page.key([]byte(l.page.marker)); err == nil { // which is given where the last key is not
+			start = max(start, marker)
 		}
 		return query("prefix", l.prefix, "delimiter", l.delimiter, "encoding-type", encoding, "marker", start, "max-keys", keys)
 	}
@@ -168,6 +173,10 @@ func (l *lister) query() string {
 
 // read reads a page. One that does not end is asked for again.
 func (l *lister) read(resp *http.Response) (err error) {
+	if l.body == nil {
+		l.body = make([]byte, 0, l.bound*usualEntry+bytes.MinRead)
+		l.page.entries = make([]entry, 0, l.bound)
+	}
 	if l.body, err = readInto(l.body, resp.Body, worstPage); err != nil {
 		return unreadable(resp, err)
 	}
@@ -175,7 +184,7 @@ func (l *lister) read(resp *http.Response) (err error) {
 		return cmp.Or(errorIn(resp, l.body), unreadable(resp, err))
 	}
 	if n := len(l.page.entries) + len(l.page.prefixes); n > 0 { // as many as would make a good page of such keys
-		l.most = max(1, min(mostKeys, l.most, n*goodPage/len(l.body)))
+		l.most = max(1, min(l.bound, n*goodPage/len(l.body)))
 	}
 	return nil
 }
@@ -219,7 +228,7 @@ func (c *Client) Reach(ctx context.Context) error {
 	err := c.do(ctx, &request{op: "HeadBucket", method: http.MethodHead}, nil)
 	var answer *Error
 	if errors.As(err, &answer) { // a reply to HEAD has no reason in it: ask for one
-		l := &lister{c: c, most: 1}
+		l := &lister{c: c, bound: 1}
 		err = c.do(ctx, &request{op: "ListObjectsV2", query: l.query()}, l.read)
 	}
 	if err != nil {

@@ -41,6 +41,9 @@ func newWhere(cfg aws.Config, c *Config) where {
 	if c.Endpoint != "" {
 		p.Endpoint = &c.Endpoint
 	}
+	if p.Endpoint != nil {
+		p.UseDualStack, p.Accelerate = nil, nil // which choose among those of AWS
+	}
 	return where{s3.NewDefaultEndpointResolverV2(), p.WithDefaults()}
 }
 

@@ -21,7 +21,7 @@ type Version struct {
 // holding all of them. A VersionID is never empty here: the version "null" is
 // that of a bucket which did not keep versions then.
 func (c *Client) Versions(ctx context.Context, prefix, after string, f func(v Version) error) error {
-	l := &lister{c: c, prefix: prefix, after: after, most: mostKeys}
+	l := &lister{c: c, prefix: prefix, after: after, bound: mostKeys}
 	key, id := after, ""
 	for {
 		r := &request{op: "ListObjectVersions", query: query("versions", "", "encoding-type", "url", "key-marker", key, "prefix", prefix, "version-id-marker", id)}

@@ -29,7 +29,7 @@ func (w *Writer) KeyOf(lane pipeline.Lane, it *pipeline.Item) (string, error) {
 	if lane.Aside {
 		return w.Key.Aside(it.Key)
 	}
-	return w.Key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key})
+	return w.Key.Render(keys.Values{Index: indexOf(it), Lane: lane.Name, Pass: w.pass.Number, Date: w.date, Key: it.Key, Version: it.Version})
 }
 
 // Copy writes the body of an item to dst, through buf, and compares its length

@@ -266,7 +266,7 @@ func TestWhatCannotBeStoredIsAnErrorThatNamesIt(t *testing.T) {
 		{rolled, []*pipeline.Item{failing("k1", "12", pipeline.ErrGone)}, "k1: cannot be had"},
 		{"{pass}/{key}", []*pipeline.Item{deleted}, "k1: it was deleted at the source, and {pass} does not say"},
 		{rolled, []*pipeline.Item{deleted}, "k1: it was deleted at the source, and an object of several items cannot lose one"},
-		{"{key}", []*pipeline.Item{stream("k1", ""), stream("k1", "")}, "k1: several items share this key: add {sequence}"},
+		{"{key}", []*pipeline.Item{stream("k1", ""), stream("k1", "")}, "k1: several items share this key: add {version}"},
 		{"{key}", []*pipeline.Item{b.Item("k1", pipeline.Position{}, 1)}, "k1: several items share this key: add {sequence}"},
 		{"{key}", []*pipeline.Item{stream("../k1", "")}, "no segment .."},
 		{rolled, []*pipeline.Item{stream("k1", "1\n2\n3\n4\n5\n6\n7\n")}, "k1: one block holds 7 records, more than roll.records 6"},

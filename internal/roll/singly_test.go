@@ -69,6 +69,31 @@ func TestObjectsAreCommittedWhileTheNextAreRead(t *testing.T) {
 	}
 }
 
+// Objects that cannot be copied after all are read one after the other, too.
+func TestOneBodyIsReadAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var opened atomic.Int32
+		items := many(40, &opened)
+		for _, it := range items {
+			inner := it.Body
+			it.Body = pipeline.BodyFunc(func(ctx context.Context) (io.ReadCloser, error) {
+				body, err := inner.Open(ctx)
+				if n := opened.Load(); n > 1 {
+					t.Errorf("%d bodies are open", n)
+				}
+				return body, errors.Join(err, pause(ctx, time.Millisecond))
+			})
+		}
+		for _, late := range []bool{false, true} {
+			j := newJob(t, "{key}", roll.Options{}, items...)
+			j.Copied, j.Refused, j.Late = true, true, late
+			if res, err := j.run(t, t.Context()); err != nil || !res.Complete || len(j.Objects) != 40 {
+				t.Errorf("got %+v, %v, %d objects", res, err, len(j.Objects))
+			}
+		}
+	})
+}
+
 var errLate = errors.New("late")
 
 // TestALateErrorLosesNothing: one object fails after the next ones have been
@@ -120,8 +145,8 @@ func TestAnErrorEndsWhatIsUnderWay(t *testing.T) {
 
 func TestTwoObjectsOfOneKeyAreNeverUnderWayTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		items := []*pipeline.Item{stream("a", "1"), stream("b", "2"), stream("a", "3"), stream("a", "4"), stream("c", "5")}
-		items[2].Version, items[3].Version = "2", "3" // versions of an object, one after the other
+		items := []*pipeline.Item{stream("a", "1"), stream("b", "2"), stream("a", "3"), stream("c", "5"), stream("a", "4")}
+		items[2].Version, items[4].Version = "2", "3"
 		j := newJob(t, "{key}", roll.Options{}, items...)
 		j.Late, j.Bad = true, func(string, ...any) {}
 		var under atomic.Int32
@@ -140,4 +165,16 @@ func TestTwoObjectsOfOneKeyAreNeverUnderWayTogether(t *testing.T) {
 		}
 		equal(t, "objects", j.contents(), []string{"a=4", "b=2", "c=5"})
 	})
+}
+
+func TestVersionsOfAnObjectHaveKeysOfTheirOwn(t *testing.T) {
+	items := []*pipeline.Item{stream("a", "1"), stream("a", "2"), stream("b", "3")}
+	for i, it := range items {
+		it.Version = fmt.Sprint("v", i)
+	}
+	j := newJob(t, "{key}/{version}", roll.Options{}, items...)
+	if res, err := j.run(t, t.Context()); err != nil || !res.Complete {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	equal(t, "objects", j.contents(), []string{"a/v0=1", "a/v1=2", "b/v2=3"})
 }

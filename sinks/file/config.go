@@ -27,7 +27,7 @@ import (
 // Config is the options of the sink.
 type Config struct {
 	Path      string       `yaml:"path" required:"true" doc:"Directory below which the files are; it is made if there is none."`
-	Key       string       `yaml:"key" default:"{key}" doc:"Path of a file in it, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext}. With {sequence} a file holds many items, without it one."`
+	Key       string       `yaml:"key" default:"{key}" doc:"Path of a file in it, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext} {version}. With {sequence} a file holds many items, without it one."`
 	Roll      roll.Options `yaml:"roll" doc:"When a file of many items ends."`
 	Manifest  string       `yaml:"manifest" doc:"Path of a file that says, for each pass, which files it has made, with their bytes, records and checksums; with the fields {pass} and {date:2006/01/02}, and _manifest.ndjson at its end. It is written last. If it is not given, there is none."`
 	Overwrite string       `yaml:"overwrite" default:"own" enum:"own|never|always" doc:"Which files may be replaced: those this pipeline made of the same, none from before this pass, or any."`

@@ -271,6 +271,16 @@ func TestAReplacedObjectIsNotCopied(t *testing.T) {
 	}
 }
 
+func TestACopyDoesNotReplaceWhatIsAnothers(t *testing.T) {
+	f := newFake(t)
+	c := f.config("out/{key}")
+	src := f.source(t, c, "a", "mine", nil)
+	f.objects["out/a"] = stored{body: []byte("theirs")}
+	if res, err := pipe(t, src, c, fresh()).Run(t.Context()); err == nil || res.Complete || !strings.Contains(err.Error(), "b/out/a exists and was not written") || f.contents()["out/a"] != "theirs" {
+		t.Errorf("got %+v, %v, %q, want that it is another's", res, err, f.contents()["out/a"])
+	}
+}
+
 // told is a body that was told, when it was read, what its object is, and that
 // this is another one than was listed.
 type told struct {

@@ -61,7 +61,7 @@ import (
 type Config struct {
 	objects.Config `yaml:",inline"`
 
-	Key        string       `yaml:"key" default:"{key}" doc:"Key of each object below prefix, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext}; with {sequence}, an object holds several items."`
+	Key        string       `yaml:"key" default:"{key}" doc:"Key of each object below prefix, with the fields {index} {lane} {sequence} {pass} {date:2006/01/02} {key} {stem} {ext} {version}; with {sequence}, an object holds several items."`
 	Roll       roll.Options `yaml:"roll" doc:"When an object ends, if its key has {sequence}: at the first of these."`
 	Part       unit.Bytes   `yaml:"part" default:"5MiB" doc:"Size of the parts in which objects are uploaded that are not smaller. Each lane holds one in memory, and two of them another that is sent. An object has at most 10,000."`
 	Manifest   string       `yaml:"manifest" doc:"Key below prefix of an object that says, for each pass, which objects it has made, with their bytes, records and checksums; with the fields {pass} and {date:2006/01/02}, and _manifest.ndjson at its end. It is written last. If it is not given, there is none."`

@@ -230,11 +230,14 @@ func TestALargeObjectIsReadByPartsAtATime(t *testing.T) {
 			}
 		}
 		f.mu.Unlock()
-		if strings.HasPrefix(rng, "bytes=8388608-") {
-			<-full
+		if at, _, _ := strings.Cut(strings.TrimPrefix(rng, "bytes="), "-"); len(at) == 8 { // the second half
+			select {
+			case <-full:
+			case <-time.After(10 * time.Second):
+			}
 		}
 		if first && strings.HasPrefix(rng, "bytes=4194304-") {
-			w.Header().Set("ETag", `"`+f.objects["big"].etag()+`"`)
+			w.Header().Set("ETag", `"`+f.objects["big"].etag+`"`)
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes 4194304-5242879/%d", len(want)))
 			w.Header().Set("Content-Length", "1048576")
 			w.WriteHeader(206)
@@ -311,7 +314,7 @@ func TestAnObjectThatIsReplacedBeforeItIsOpenedIsTakenAsItIsNow(t *testing.T) {
 		err := flow(t, s3.Config{Config: f.config}, 1, func(ctx context.Context, it *pipeline.Item) error {
 			f.put("a", want)
 			b, err := content(ctx, it)
-			if !bytes.Equal(b, want) || it.Size != int64(len(want)) || it.Version != f.objects["a"].etag() {
+			if !bytes.Equal(b, want) || it.Size != int64(len(want)) || it.Version != f.objects["a"].etag {
 				t.Errorf("%s: got %d bytes, version %s, size %d, want the new ones", name, len(b), it.Version, it.Size)
 			}
 			return err
@@ -362,7 +365,7 @@ func TestAnObjectOfWhichSomeWasDeliveredIsNotTakenAsItIsNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := make(chan *pipeline.Item, 1)
-	if err := r.Read(t.Context(), lanes[0], pipeline.Position{Inner: "5", Key: "a", Version: f.objects["a"].etag()}, out); err != nil {
+	if err := r.Read(t.Context(), lanes[0], pipeline.Position{Inner: "5", Key: "a", Version: f.objects["a"].etag}, out); err != nil {
 		t.Fatal(err)
 	}
 	f.put("a", random(1000, 2))
@@ -398,11 +401,8 @@ func TestDamagedBytesAreSeen(t *testing.T) {
 			return false
 		}
 		o := *f.objects[key]
-		good := o.etag()
 		o.body = bytes.Clone(o.body)
 		o.body[len(o.body)/2] ^= 1
-		r.Header.Del("If-Match")
-		o.header["Etag"] = `"` + good + `"`
 		o.serve(w, r, false)
 		return true
 	}

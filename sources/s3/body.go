@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"strconv"
 
 	"sluice/internal/objects"
@@ -34,6 +35,7 @@ type body struct {
 	content *objects.Content
 	size    int64
 	pinned  bool // some of it was delivered: these bytes, or none
+	renewed int  // how often it was replaced by others
 
 	// guarded by ahead
 	state   state
@@ -62,27 +64,42 @@ func (b *body) OpenFrom(ctx context.Context, mark string) (io.ReadCloser, error)
 // Release gives back the memory of bytes that were read ahead.
 func (b *body) Release() { b.ahead.release(b) }
 
+// Info is what replies have said of the object: nothing before it was opened.
+func (b *body) Info() objects.Info { return b.content.Info() }
+
 // Stored implements [objects.Stored].
 func (b *body) Stored() (*objects.Client, objects.Object) { return b.client, b.content.Object() }
 
-// renewals is how often an object that is replaced again and again is looked
-// at.
+// renewals is how often an object is taken that is replaced again and again.
 const renewals = 3
 
 func (b *body) enter(ctx context.Context, off int64) (io.ReadCloser, error) {
-	for try := 1; ; try++ {
+	for {
 		src, err := b.open(ctx, off)
 		if err == nil {
 			b.pinned = true
 			return &reading{ReadCloser: src, body: b, content: b.content, at: off}, nil
 		}
-		if !errors.Is(err, objects.ErrReplaced) || b.pinned || try > renewals {
+		if !errors.Is(err, objects.ErrReplaced) || b.pinned || b.renewed == renewals {
 			return nil, b.archived(ctx, err)
 		}
 		if err := b.renew(ctx); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// Renew implements [pipeline.Renewer]: the bytes are those that are there now.
+func (b *body) Renew(ctx context.Context, why error) (bool, error) {
+	if !errors.Is(why, objects.ErrReplaced) || b.renewed == renewals {
+		return false, nil
+	}
+	err := b.renew(ctx)
+	if errors.Is(err, objects.ErrVanished) {
+		return false, nil
+	}
+	b.pinned = false
+	return err == nil, err
 }
 
 // open opens the bytes where they are: here, or in the store.
@@ -115,6 +132,7 @@ func (b *body) open(ctx context.Context, off int64) (io.ReadCloser, error) {
 // renew looks at what is in the place of an object that was replaced, and makes
 // it the item's.
 func (b *body) renew(ctx context.Context) error {
+	b.renewed++
 	info, err := b.client.Head(ctx, b.item.Key)
 	if errors.Is(err, objects.ErrNotFound) {
 		err = fmt.Errorf("get %s: %w", b.client.Name(b.item.Key), objects.ErrVanished)
@@ -126,7 +144,9 @@ func (b *body) renew(ctx context.Context) error {
 	if b.item.Size >= 0 { // a transform may show it in another form
 		b.item.Size = now.Size
 	}
-	b.item.Version, b.item.Meta, b.item.Notes = now.Version, now.Meta, now.Notes
+	b.item.Version, b.item.Meta = now.Version, now.Meta
+	before := b.item.Notes[:max(0, len(b.item.Notes)-len(now.Notes))] // of what the item passes
+	b.item.Notes = append(slices.Clip(before), now.Notes...)
 	b.content, b.size = b.client.Content(info.Object), info.Size
 	return nil
 }

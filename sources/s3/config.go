@@ -57,6 +57,9 @@ func (c *Config) Identity() string {
 
 const allVersions = "all"
 
+// Repeats implements [kind.Repeater].
+func (c *Config) Repeats() bool { return c.Versions == allVersions }
+
 // Build implements [kind.Source].
 func (c *Config) Build(env kind.Env) (pipeline.Source, error) {
 	wanted, err := c.Filter.compile()

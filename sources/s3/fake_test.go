@@ -22,11 +22,10 @@ import (
 // stored is an object of a fake store.
 type stored struct {
 	body   []byte
+	etag   string
 	class  string
 	header map[string]string // of replies, checksums for example
 }
-
-func (o *stored) etag() string { return fmt.Sprintf("%x", md5.Sum(o.body)) }
 
 // fake is a store that speaks as much of the protocol as the source needs.
 type fake struct {
@@ -53,7 +52,7 @@ func newFake(t *testing.T) *fake {
 func (f *fake) put(key string, body []byte) *stored {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	o := &stored{body: body, header: map[string]string{}}
+	o := &stored{body: body, etag: fmt.Sprintf("%x", md5.Sum(body)), header: map[string]string{}}
 	f.objects[key] = o
 	return o
 }
@@ -108,7 +107,7 @@ func (o *stored) serve(w http.ResponseWriter, r *http.Request, noRanges bool) {
 	case o == nil:
 		refuse(w, 404, "NoSuchKey")
 		return
-	case r.Header.Get("If-Match") != "" && r.Header.Get("If-Match") != `"`+o.etag()+`"`:
+	case r.Header.Get("If-Match") != "" && r.Header.Get("If-Match") != `"`+o.etag+`"`:
 		refuse(w, 412, "PreconditionFailed")
 		return
 	case o.class != "" && r.Method == "GET":
@@ -116,7 +115,7 @@ func (o *stored) serve(w http.ResponseWriter, r *http.Request, noRanges bool) {
 		return
 	}
 	h := w.Header()
-	h.Set("ETag", `"`+o.etag()+`"`)
+	h.Set("ETag", `"`+o.etag+`"`)
 	for name, value := range o.header {
 		h.Set(name, value)
 	}
@@ -168,7 +167,7 @@ func (f *fake) list(w http.ResponseWriter, q url.Values) {
 	}{IsTruncated: more}
 	for _, o := range page {
 		s := f.objects[o.Key]
-		reply.Contents = append(reply.Contents, entry{o.Key, "2026-01-02T03:04:05Z", `"` + s.etag() + `"`, len(s.body), s.class})
+		reply.Contents = append(reply.Contents, entry{o.Key, "2026-01-02T03:04:05Z", `"` + s.etag + `"`, len(s.body), s.class})
 		reply.NextContinuationToken = o.Key
 	}
 	if d := q.Get("delimiter"); d != "" {

@@ -28,6 +28,7 @@ type daily struct {
 	world  *pipelinetest.World
 	giveUp bool
 	stages []pipeline.Stage
+	source pipeline.Source // nil: a new one for each run
 
 	mu    sync.Mutex
 	taken []string // in this pass: key=content
@@ -41,9 +42,12 @@ func newDaily(c s3.Config) *daily {
 // run makes one run.
 func (d *daily) run(t *testing.T) (pipeline.Result, error) {
 	t.Helper()
-	src, err := d.config.Build(d.env)
-	if err != nil {
-		t.Fatal(err)
+	src := d.source
+	if src == nil {
+		var err error
+		if src, err = d.config.Build(d.env); err != nil {
+			t.Fatal(err)
+		}
 	}
 	d.taken = nil
 	p := &pipeline.Pipeline{Name: "daily", Source: src, Sink: d, Store: d.store, New: d.env.New, GiveUp: d.giveUp, Lanes: 3, Stages: d.stages,

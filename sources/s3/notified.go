@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"sluice/internal/kind"
@@ -154,23 +155,21 @@ func (r *reader) lists() error {
 }
 
 // planHints waits for notifications, and plans lanes that look at what they
-// name; none if nothing comes. What an earlier pass could not have of its hints
-// is left to the next listing.
+// name; none if nothing comes.
 func (r *reader) planHints(ctx context.Context, wait time.Duration) ([]pipeline.Lane, error) {
-	rows, err := r.await(ctx, min(wait, longestWait))
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	var old []pipeline.Row
-	err = r.pass.Store.Range(hintBucket, "", func(key string, _ []byte) error {
-		old = append(old, pipeline.Row{Bucket: hintBucket, Key: key})
-		return nil
-	})
-	if err == nil {
-		err = r.pass.Store.Put(append(old, rows...)...)
-	}
+	old, noted, err := r.oldHints()
 	if err != nil {
 		return nil, err
+	}
+	if !noted {
+		rows, err := r.await(ctx, min(wait, longestWait))
+		if err != nil || len(rows) == 0 {
+			return nil, err
+		}
+		pass := pipeline.Row{Bucket: listedBucket, Key: "hints", Value: strconv.AppendInt(nil, r.pass.Number, 10)}
+		if err := r.pass.Store.Put(append(append(old, rows...), pass)...); err != nil {
+			return nil, err
+		}
 	}
 	times, err := r.wanted.times(time.Now())
 	if err != nil {
@@ -186,25 +185,42 @@ func (r *reader) planHints(ctx context.Context, wait time.Duration) ([]pipeline.
 	return lanes, nil
 }
 
+// oldHints gives the rows that forget the hints of earlier passes: what those
+// could not have is left to the next listing. noted: they are those of this very
+// pass, which was planned, and never began.
+func (r *reader) oldHints() (old []pipeline.Row, noted bool, err error) {
+	pass, err := r.pass.Store.Get(listedBucket, "hints")
+	if err != nil || string(pass) == strconv.FormatInt(r.pass.Number, 10) {
+		return nil, err == nil, err
+	}
+	err = r.pass.Store.Range(hintBucket, "", func(key string, _ []byte) error {
+		old = append(old, pipeline.Row{Bucket: hintBucket, Key: key})
+		return nil
+	})
+	return old, false, err
+}
+
 // await waits until there are hints, and gives the rows that make them those of
 // the pass.
 func (r *reader) await(ctx context.Context, wait time.Duration) ([]pipeline.Row, error) {
 	if r.config.Notifications.SQS != nil {
 		return r.mail.receive(ctx, r.Source, wait)
 	}
-	rows, err := r.inbox()
-	if err != nil || len(rows) > 0 {
-		return rows, err
-	}
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
-	select {
-	case <-r.posted:
-	case <-timeout.C:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	for {
+		rows, err := r.inbox()
+		if err != nil || len(rows) > 0 {
+			return rows, err
+		}
+		select {
+		case <-r.posted:
+		case <-timeout.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
-	return r.inbox()
 }
 
 // inbox gives the rows that take what a webhook was told.

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -183,7 +184,7 @@ func (r *reader) notes(o objects.Object) []pipeline.Row {
 func (r *reader) version(o objects.Object) string {
 	switch {
 	case r.config.Versions == allVersions:
-		return o.VersionID
+		return cmp.Or(o.VersionID, "null") // as stores call the one that has none
 	case o.ETag != "":
 		return o.ETag
 	}

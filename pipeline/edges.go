@@ -113,7 +113,12 @@ func (it *Item) leaveOut() {
 	it.Notes = nil // it was not delivered
 }
 
-// note stands before the sink and enters each item in the ledger.
+// mostNotes is how many notes of a lane may wait for the next save: a source
+// that remembers what it skips gives them faster than they can be written.
+const mostNotes = 2_000
+
+// note stands before the sink and enters each item in the ledger. It saves when
+// too many notes wait for that.
 func (c *chain) note(ctx context.Context, in <-chan *Item, out chan<- *Item) error {
 	for {
 		it, ok, err := Receive(ctx, in)
@@ -123,6 +128,12 @@ func (c *chain) note(ctx context.Context, in <-chan *Item, out chan<- *Item) err
 		deliver, err := c.ledger.note(it)
 		if err != nil {
 			return err
+		}
+		if c.ledger.waiting() >= mostNotes {
+			if err := c.run.saver.save(); err != nil {
+				c.run.kill(err)
+				return err
+			}
 		}
 		if !deliver {
 			continue

@@ -145,6 +145,15 @@ func TestAWayThatFailsIsNamed(t *testing.T) {
 	}
 }
 
+func TestAnAddressThatIsNotUnderstoodIsNotShown(t *testing.T) {
+	home, a := alone(t), newAmazon(t)
+	a.url = strings.Replace(a.url, "http:", "https:", 1)
+	a.containerWay(t, home)
+	if got := key(t, provider(t, awscreds.Config{})); !strings.Contains(got, "AWS_CONTAINER_CREDENTIALS of the environment: http: server gave HTTP") {
+		t.Errorf("got %q, want to be told why, without the address and its secret", got)
+	}
+}
+
 func TestNothingThatACommandPrintsIsRepeated(t *testing.T) {
 	for output, want := range map[string]string{
 		secret:                        "not the JSON",

@@ -1,7 +1,6 @@
 package notify_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -19,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,12 +117,13 @@ func (errorReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestOnlySomeBodiesAreInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inside, most := 0, 0
+		var inside, most atomic.Int32
 		h := (&notify.Webhook{Path: "/"}).Handler(func(context.Context, []notify.Event) error {
-			inside++
-			most = max(most, inside)
+			if n := inside.Add(1); n > most.Load() {
+				most.Store(n)
+			}
 			time.Sleep(time.Second)
-			inside--
+			inside.Add(-1)
 			return nil
 		})
 		var g errgroup.Group
@@ -134,8 +135,8 @@ func TestOnlySomeBodiesAreInMemory(t *testing.T) {
 				return nil
 			})
 		}
-		if err := g.Wait(); err != nil || most != 16 {
-			t.Errorf("got %v with %d at once, want 16", err, most)
+		if err := g.Wait(); err != nil || most.Load() != 16 {
+			t.Errorf("got %v with %d at once, want 16", err, most.Load())
 		}
 	})
 }
@@ -220,73 +221,92 @@ func TestTheWebhookSpeaksHTTPS(t *testing.T) {
 	}
 }
 
-// What has begun is taken before Serve returns, or its context ends; nothing is
-// taken after that.
-func TestTheEndWaitsForWhatHasBegun(t *testing.T) {
-	hook := &notify.Webhook{Listen: "127.0.0.1:0", Path: "/"}
-	begun, done := make(chan struct{}), make(chan struct{})
-	ctx, cancel := context.WithCancel(context.Background())
-	l, err := hook.Bind(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	over := false
-	var g, calls errgroup.Group
-	g.Go(func() error {
-		defer func() { over = true }()
-		return hook.Serve(ctx, l, func(ctx context.Context, _ []notify.Event) error {
-			close(begun)
-			<-done
-			if over {
-				return errors.New("Serve has returned")
-			}
-			return ctx.Err()
-		})
-	})
-	calls.Go(func() error {
-		reply, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Post("http://"+l.Addr().String(), "", strings.NewReader(created))
-		if err != nil {
-			return err
-		}
-		defer reply.Body.Close()
-		if reply.StatusCode != 200 {
-			return fmt.Errorf("got %s, want it taken", reply.Status)
-		}
-		return nil
-	})
-	<-begun
-	cancel()
-	close(done)
-	if err := errors.Join(calls.Wait(), g.Wait()); err != nil {
-		t.Error(err)
-	}
-	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
-		t.Error("got a connection, want nobody to listen")
+// pipes is a listener without a network, whose connections keep the time of the
+// test.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
 	}
 }
 
-func TestTheEndDoesNotWaitForCallersThatAreSilent(t *testing.T) {
-	t.Parallel()
-	hook := &notify.Webhook{Listen: "127.0.0.1:0", Path: "/"}
-	_, addr, stop := serve(t, hook)
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+func (p *pipes) Close() error   { close(p.closed); return nil }
+func (p *pipes) Addr() net.Addr { return new(net.TCPAddr) }
+
+// dial connects to it.
+func (p *pipes) dial() net.Conn {
+	ours, theirs := net.Pipe()
+	p.conns <- theirs
+	return ours
+}
+
+// ended runs a webhook in a bubble of time, sends it a call, and ends it after a
+// second. It returns when it ended, and the answer.
+func ended(t *testing.T, body string, take notify.Taker) (after time.Duration, answer string) {
+	t.Helper()
+	p := &pipes{make(chan net.Conn), make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	var g errgroup.Group
+	g.Go(func() error { return (&notify.Webhook{Path: "/"}).Serve(ctx, p, take) })
+	c := p.dial()
 	defer c.Close()
-	fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
-	answers := bufio.NewReader(c)
-	if line, err := answers.ReadString('\n'); !strings.Contains(line, "100 Continue") { // the handler reads the body
-		t.Fatalf("got %q, %v, want to be asked for it", line, err)
-	}
-	answers.ReadString('\n')
+	g.Go(func() error {
+		text, _ := io.ReadAll(c)
+		answer = string(text)
+		return nil
+	})
+	fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(created), body)
+	time.Sleep(time.Second)
 	begun := time.Now()
-	if err := stop(); err != nil || time.Since(begun) > 6*time.Second {
-		t.Errorf("got %v after %s, want the end after a few seconds", err, time.Since(begun))
+	cancel()
+	if err := g.Wait(); err != nil {
+		t.Errorf("got %v, want no error at the end", err)
 	}
-	if text, err := io.ReadAll(answers); strings.Contains(string(text), "200") {
-		t.Errorf("got %q, %v, want no word that it was taken", text, err)
-	}
+	return time.Since(begun), answer
+}
+
+func TestTheEndWaitsForWhatHasBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		after, answer := ended(t, created, func(ctx context.Context, _ []notify.Event) error {
+			time.Sleep(3 * time.Second)
+			return ctx.Err()
+		})
+		if after < 2*time.Second || after > 3*time.Second || !strings.HasPrefix(answer, "HTTP/1.1 200") {
+			t.Errorf("got the end after %s and %q, want it after two seconds, and answered", after, answer)
+		}
+	})
+}
+
+func TestTheEndDoesNotWaitForCallersThatAreSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		after, answer := ended(t, created[:5], func(context.Context, []notify.Event) error { t.Error("it was taken"); return nil })
+		if after != 3*time.Second || strings.HasPrefix(answer, "HTTP/1.1 200") {
+			t.Errorf("got the end after %s and %q, want it after three seconds", after, answer)
+		}
+	})
+}
+
+func TestNothingIsTakenAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		taking := false
+		after, _ := ended(t, created, func(ctx context.Context, _ []notify.Event) error {
+			taking = true
+			<-ctx.Done()
+			time.Sleep(time.Second)
+			taking = false
+			return ctx.Err()
+		})
+		if after != 4*time.Second || taking {
+			t.Errorf("got the end after %s, taking %t, want it after what was begun", after, taking)
+		}
+	})
 }
 
 func TestAnAddressThatIsTakenIsNamed(t *testing.T) {

@@ -66,11 +66,11 @@ func Fresh(ctx context.Context, store pipeline.Store, begin, until string, list 
 	return f.end(ctx)
 }
 
-// ItemOf is the item of an object.
-func ItemOf(ctx context.Context, cfg Config, o objects.Object) *pipeline.Item {
+// ItemOf is the item of an object. Its client is to be closed.
+func ItemOf(ctx context.Context, cfg Config, o objects.Object) (*pipeline.Item, *objects.Client) {
 	client, err := cfg.Client(ctx, 1)
 	if err != nil {
 		panic(err)
 	}
-	return (&reader{Source: &Source{config: cfg}, client: client, pass: &pipeline.Pass{}}).item(o, newAhead(0))
+	return (&reader{Source: &Source{config: cfg}, client: client, pass: &pipeline.Pass{}}).item(o, newAhead(0)), client
 }

@@ -1,6 +1,7 @@
 package s3_test
 
 import (
+	"context"
 	"crypto/md5"
 	"encoding/xml"
 	"fmt"
@@ -157,7 +158,7 @@ func (f *fake) list(w http.ResponseWriter, q url.Values) {
 		limit = n
 	}
 	after := max(q.Get("start-after"), q.Get("continuation-token"))
-	page, more, _ := k.Page(nil, q.Get("prefix"), after, limit)
+	page, more, _ := k.Page(context.Background(), q.Get("prefix"), after, limit)
 	reply := struct {
 		XMLName               xml.Name `xml:"ListBucketResult"`
 		IsTruncated           bool
@@ -172,7 +173,7 @@ func (f *fake) list(w http.ResponseWriter, q url.Values) {
 	}
 	if d := q.Get("delimiter"); d != "" {
 		var names []string
-		names, reply.IsTruncated, _ = k.Prefixes(nil, q.Get("prefix"), d, after)
+		names, reply.IsTruncated, _ = k.Prefixes(context.Background(), q.Get("prefix"), d, after)
 		for _, n := range names {
 			reply.CommonPrefixes = append(reply.CommonPrefixes, struct{ Prefix string }{n})
 		}

@@ -113,7 +113,7 @@ func (l *listing) first(ctx context.Context, out chan<- *pipeline.Item) error {
 	}
 	it := l.item(info.Object, l.ahead)
 	if b, ok := it.Body.(*body); ok {
-		b.pinned = true
+		b.pinned = it.Version == l.from.Version
 	}
 	return pipeline.Send(ctx, out, it)
 }
@@ -142,7 +142,7 @@ func (l *listing) give(ctx context.Context, out chan<- *pipeline.Item, o objects
 	it.Pos.Token = token
 	with.to(it)
 	if b, ok := it.Body.(*body); ok {
-		b.pinned = l.from.Inner != "" && o.Key == l.from.Key // a hint's
+		b.pinned = l.from.Inner != "" && o.Key == l.from.Key && it.Version == l.from.Version // a hint's
 		if !archives[o.Class] {
 			l.ahead.add(b)
 		}

@@ -102,7 +102,8 @@ func TestWhatTakesThePlaceOfAHalfDeliveredObjectIsTakenFromItsBeginning(t *testi
 func TestNotesOfWhatAnObjectPassesStayWhenItIsReplaced(t *testing.T) {
 	f := newFake(t)
 	f.put("a", []byte("old"))
-	it := s3.ItemOf(t.Context(), s3.Config{Config: f.config, After: s3.After{Delete: true}}, objects.Object{Key: "a", ETag: f.objects["a"].etag, Size: 3})
+	it, client := s3.ItemOf(t.Context(), s3.Config{Config: f.config, After: s3.After{Delete: true}}, objects.Object{Key: "a", ETag: f.objects["a"].etag, Size: 3})
+	defer client.Close()
 	before := pipeline.Row{Bucket: "source.known", Key: "0"}
 	it.Notes = append([]pipeline.Row{before}, it.Notes...)
 	f.put("a", []byte("new one"))

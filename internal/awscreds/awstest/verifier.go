@@ -45,14 +45,14 @@ func (v Verifier) Check(r *http.Request, body []byte) error {
 		return err
 	}
 	if age := v.Now().Sub(at); age.Abs() > Skew {
-		return fmt.Errorf("Signature expired: %s is %s off", stamp, age)
+		return fmt.Errorf("signature expired: %s is %s off", stamp, age)
 	}
 	scope := at.Format("20060102") + "/" + v.Region + "/" + v.Service + "/aws4_request"
 	if field["Credential"] != v.Key+"/"+scope {
-		return fmt.Errorf("Credential should be scoped to %s, not %s", scope, field["Credential"])
+		return fmt.Errorf("credential should be scoped to %s, not %s", scope, field["Credential"])
 	}
 	if r.Header.Get("X-Amz-Security-Token") != v.Token {
-		return errors.New("The security token included in the request is expired")
+		return errors.New("the security token included in the request is expired")
 	}
 	hash := SHA(string(body))
 	if sent := r.Header.Get("X-Amz-Content-Sha256"); sent != hash && (!v.Suite || sent != "") {
@@ -68,7 +68,7 @@ func (v Verifier) Check(r *http.Request, body []byte) error {
 		k = mac(k, part)
 	}
 	if want := hex.EncodeToString(mac(k, text)); field["Signature"] != want {
-		return errors.New("The request signature we calculated does not match the signature you provided")
+		return errors.New("the request signature we calculated does not match the signature you provided")
 	}
 	return nil
 }

@@ -73,10 +73,10 @@ func TestFewerRequestsAreUnderWayWhenTheStoreHasTooMuchToDo(t *testing.T) {
 			b.status.Store(status)
 			wave("refused", put, 8) // all of them: that counts once
 			b.status.Store(0)
+			wave("another class", head, 8)
 			wave("after it", put, 5)
 			wave("then", put, 6)
 			wave("then", put, 7)
-			wave("another class", head, 8)
 			b.status.Store(404)
 			wave("not there", put, 8)
 			b.status.Store(0)

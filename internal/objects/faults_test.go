@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice/internal/awscreds"
 	"sluice/internal/objects"
 	"sluice/internal/objects/objectstest"
 	"sluice/test/faultproxy"
@@ -216,23 +219,27 @@ func TestAnArchivedObjectIsAskedForOnce(t *testing.T) {
 }
 
 func TestClientsShareConnectionsUntilTheLastIsClosed(t *testing.T) {
-	var mu sync.Mutex
-	remotes := map[string]bool{}
-	cfg := stub(t, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		remotes[r.RemoteAddr] = true
-	})
+	opened, closed := make(chan bool, 9), make(chan bool, 9)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			opened <- true
+		case http.StateClosed:
+			closed <- true
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	cfg := objects.Config{Bucket: "b", Endpoint: s.URL, Region: "us-east-1", Config: awscreds.Config{AccessKey: "a", SecretKey: "s"}}
 	objects.Stall(&cfg, 61*time.Second) // nobody else's
-	ask := func(c *objects.Client, want int) {
+	ask := func(c *objects.Client, connections int) {
 		t.Helper()
 		if err := c.Put(t.Context(), objects.New{Key: "k"}, nil); err != nil {
 			t.Fatal(err)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		if len(remotes) != want {
-			t.Errorf("got %d connections, want %d", len(remotes), want)
+		if len(opened) != connections {
+			t.Errorf("got %d connections, want %d", len(opened), connections)
 		}
 	}
 	one, two := client(t, cfg), client(t, cfg)
@@ -242,5 +249,10 @@ func TestClientsShareConnectionsUntilTheLastIsClosed(t *testing.T) {
 	one.Close()
 	ask(two, 1)
 	two.Close()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("the connection is open after the last client was closed")
+	}
 	ask(client(t, cfg), 2)
 }

@@ -73,10 +73,10 @@ func TestFewerRequestsAreUnderWayWhenTheStoreHasTooMuchToDo(t *testing.T) {
 			b.status.Store(status)
 			wave("refused", put, 8) // all of them: that counts once
 			b.status.Store(0)
+			wave("another class", head, 8)
 			wave("after it", put, 5)
 			wave("then", put, 6)
 			wave("then", put, 7)
-			wave("another class", head, 8)
 			b.status.Store(404)
 			wave("not there", put, 8)
 			b.status.Store(0)
@@ -123,9 +123,9 @@ func TestRequestsAndBytesAreLimited(t *testing.T) {
 		if took := time.Since(begun); (took - 10*time.Second).Abs() > time.Second {
 			t.Errorf("100 requests took %s at 10 a second, want 10 s", took)
 		}
-		requests := 0
+		var requests atomic.Int64
 		c = inMemory(t, objects.Config{Limit: pace.Limit{Bytes: 1 * kib}}, func(w http.ResponseWriter, r *http.Request) {
-			requests++
+			requests.Add(1)
 			if n, err := io.Copy(io.Discard, r.Body); r.Method == "PUT" && (n != 200*kib || err != nil) {
 				t.Errorf("got %d bytes, %v, want 200 KiB", n, err)
 			}
@@ -151,14 +151,13 @@ func TestRequestsAndBytesAreLimited(t *testing.T) {
 		if took := time.Since(begun); (took - 800*time.Second).Abs() > 40*time.Second {
 			t.Errorf("800 KiB took %s at 1 KiB a second, want 800 s", took)
 		}
-		if requests != 4 {
-			t.Errorf("%d requests, want 4: who is held back does not stand still", requests)
+		if n := requests.Load(); n != 4 {
+			t.Errorf("%d requests, want 4: who is held back does not stand still", n)
 		}
 	})
 }
 
-// Nine at a time get a piece in turn, each of them less often than a connection
-// may stand still.
+// Each of them gets a piece less often than a connection may stand still.
 func TestWhoIsHeldBackDoesNotStandStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := inMemory(t, objects.Config{Retry: 1, Limit: pace.Limit{Bytes: 1 << 10}}, func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })

@@ -109,6 +109,7 @@ func TestSmallObjectsAreFetchedBeforeTheirTurn(t *testing.T) {
 			select {
 			case <-full:
 			case <-time.After(10 * time.Second):
+				once.Do(func() { close(full) })
 			}
 		}
 		return false

@@ -92,7 +92,7 @@ func (c Config) Problems() (list []kind.Problem) {
 func (c Config) Load(ctx context.Context, region string, options ...func(*config.LoadOptions) error) (aws.Config, error) {
 	cfg, err := c.load(ctx, region, append(options, config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))...)
 	if err != nil {
-		return cfg, fmt.Errorf("credentials: %w", err)
+		return cfg, fmt.Errorf("credentials: %s", reason(err))
 	}
 	return cfg, nil
 }

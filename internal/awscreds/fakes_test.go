@@ -67,7 +67,6 @@ type amazon struct {
 	denied string        // what it says to everybody
 	hold   chan struct{} // it answers when this is closed
 	asked  chan struct{} // gets one for each request, if there is room
-	wants  func() error  // nothing is given otherwise
 	token  string        // of web identity, container, or single sign-on
 	role   string        // that may be assumed
 	base   awstest.Verifier

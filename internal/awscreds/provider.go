@@ -153,11 +153,13 @@ func (p *Provider) Invalidate() {
 	}
 }
 
-// Refused says that a request was refused with an error code of AWS. It reports
-// whether other credentials may help: they are looked for anew then, as by
-// [Provider.Invalidate], and the request is worth being sent once more.
+// Refused says that a request was refused, with an error code of AWS or none: it
+// is for 400, 401 and 403 alone. It reports whether other credentials may help,
+// because these are no longer valid or files hold others; they are looked for
+// anew then, as by [Provider.Invalidate], and the request is worth being sent
+// once more.
 func (p *Provider) Refused(code string) bool {
-	if !slices.Contains(refusals, code) && (code != "SignatureDoesNotMatch" || !p.stale()) {
+	if !slices.Contains(refusals, code) && !p.stale() {
 		return false
 	}
 	p.Invalidate()

@@ -154,6 +154,25 @@ func TestAnAddressThatIsNotUnderstoodIsNotShown(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeReadIsNotShown(t *testing.T) {
+	home := alone(t)
+	for _, text := range []string{"[default]\naws_secret_access_key " + secret, "[default\naws_secret_access_key = " + secret, "[default]\n= " + secret, secret} {
+		write(t, filepath.Join(home, "credentials"), text)
+		cfg, err := awscreds.Config{}.Load(t.Context(), region)
+		if err == nil {
+			_, err = awscreds.Config{}.Provider(cfg).Retrieve(t.Context())
+		}
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%q: got %v, want an error without what is in the file", text, err)
+		}
+	}
+	write(t, filepath.Join(home, "credentials"), "")
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/?x="+secret+"\x7f")
+	if _, err := (awscreds.Config{}).Load(t.Context(), region); err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("got %v, want an error without the address", err)
+	}
+}
+
 func TestNothingThatACommandPrintsIsRepeated(t *testing.T) {
 	for output, want := range map[string]string{
 		secret:                        "not the JSON",

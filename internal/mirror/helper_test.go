@@ -102,7 +102,6 @@ type bucket struct {
 	world     *pipelinetest.World
 	objects   map[string]object
 	overwrite string
-	mu        sync.Mutex
 	finds     int
 	asked     []string // of Made
 	beforeDel func(key string)

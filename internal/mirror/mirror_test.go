@@ -344,8 +344,8 @@ func TestADryRunSaysWhatWouldBeAndChangesNothing(t *testing.T) {
 	before := maps.Clone(j.objects)
 	var said []string
 	j.dry = func(c kind.Change) {
-		j.tree.mu.Lock()
-		defer j.tree.mu.Unlock()
+		j.mu.Lock()
+		defer j.mu.Unlock()
 		said = append(said, fmt.Sprintf("%s %s %d", c.What, c.Name, c.Size))
 	}
 	res := j.must(t)

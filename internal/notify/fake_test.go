@@ -102,6 +102,31 @@ func (q *queue) send(bodies ...string) {
 	}
 }
 
+// become makes all requests from now on go wrong; nil: none.
+func (q *queue) become(f *fault) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.always = f
+}
+
+// journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // left is the bodies that were not deleted.
 func (q *queue) left() (list []string) {
 	q.mu.Lock()

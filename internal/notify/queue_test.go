@@ -1,7 +1,6 @@
 package notify_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -324,7 +323,7 @@ func TestKeptMessagesStayOursAsLongAsTheyAreKept(t *testing.T) {
 
 func TestKeepingGoesOnAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log journal
 		before := slog.Default()
 		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 		defer slog.SetDefault(before)
@@ -347,12 +346,12 @@ func TestKeepingGoesOnAfterAnOutage(t *testing.T) {
 			})
 		})
 		time.Sleep(30 * time.Second)
-		if log.Len() != 0 {
+		if log.String() != "" {
 			t.Errorf("got %s, want nothing said of what is done", &log)
 		}
-		q.always = &fault{status: 503}
+		q.become(&fault{status: 503})
 		time.Sleep(10 * time.Minute)
-		q.always = nil
+		q.become(nil)
 		if !strings.Contains(log.String(), "cannot be kept") {
 			t.Errorf("got %q, want it said that it does not work", &log)
 		}
@@ -364,7 +363,7 @@ func TestKeepingGoesOnAfterAnOutage(t *testing.T) {
 		if err := g.Wait(); err != nil {
 			t.Errorf("got %v, want no error", err)
 		}
-		q.always = &fault{status: 400, code: "AccessDenied"}
+		q.become(&fault{status: 400, code: "AccessDenied"})
 		if err := r.Keep(t.Context(), held); err == nil || !strings.Contains(err.Error(), "sqs:ChangeMessageVisibility") {
 			t.Errorf("got %v, want the permission that is missing", err)
 		}

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,12 +117,13 @@ func (errorReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestOnlySomeBodiesAreInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inside, most := 0, 0
+		var inside, most atomic.Int32
 		h := (&notify.Webhook{Path: "/"}).Handler(func(context.Context, []notify.Event) error {
-			inside++
-			most = max(most, inside)
+			if n := inside.Add(1); n > most.Load() {
+				most.Store(n)
+			}
 			time.Sleep(time.Second)
-			inside--
+			inside.Add(-1)
 			return nil
 		})
 		var g errgroup.Group
@@ -133,8 +135,8 @@ func TestOnlySomeBodiesAreInMemory(t *testing.T) {
 				return nil
 			})
 		}
-		if err := g.Wait(); err != nil || most != 16 {
-			t.Errorf("got %v with %d at once, want 16", err, most)
+		if err := g.Wait(); err != nil || most.Load() != 16 {
+			t.Errorf("got %v with %d at once, want 16", err, most.Load())
 		}
 	})
 }

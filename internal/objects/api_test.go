@@ -200,13 +200,16 @@ func TestVersionsAreListedNewestFirstAndCanBeHadAlone(t *testing.T) {
 func TestTheStoreIsAskedWhetherItHonoursConditions(t *testing.T) {
 	b := objectstest.New(t)
 	c := client(t, b.Config(""))
+	if _, err := c.Begin(t.Context(), objects.New{Key: "p/probe"}); err != nil { // and was killed
+		t.Fatal(err)
+	}
 	for range 2 {
 		if honoured, err := c.Conditional(t.Context(), "p/probe"); !honoured || err != nil {
 			t.Errorf("got %v, %v, want that it does", honoured, err)
 		}
 	}
-	if keys := b.Keys(); len(keys) != 0 {
-		t.Errorf("got %q left behind", keys)
+	if keys, uploads := b.Keys(), b.Uploads(); len(keys)+len(uploads) != 0 {
+		t.Errorf("got objects %q and uploads %q left behind", keys, uploads)
 	}
 }
 

@@ -111,3 +111,10 @@ func Endpoint(c *Client) string {
 	p := c.place
 	return p.scheme + "://" + p.host + p.path + " " + p.region + " " + p.service
 }
+
+// Payload is the body of a request, and its end.
+func Payload(b []byte) (io.Reader, func()) {
+	p := &payload{bytes: b, c: new(Client)}
+	r, _ := p.reader()
+	return r, p.end
+}

@@ -54,9 +54,13 @@ func (c *Client) Conditional(ctx context.Context, key string) (bool, error) {
 	})
 }
 
-// unprobe removes what a probe made, with all its versions. Who may not delete
-// is told what was left.
+// unprobe removes what a probe made, with all its versions, and what one that
+// was killed had begun. Who may not delete is told what was left.
 func (c *Client) unprobe(ctx context.Context, key string) error {
+	err := c.Uploads(ctx, key, func(key, id string, _ time.Time) error { return c.Abort(ctx, key, id) })
+	if err != nil {
+		pipeline.Logger(ctx).Debug("uploads of a probe cannot be looked for", "object", c.Name(key), "error", err)
+	}
 	there, err := c.Head(ctx, key)
 	if err == nil && there.VersionID != "" {
 		err = c.Versions(ctx, key, "", func(v Version) error { return c.DeleteVersion(ctx, v.Key, v.VersionID) })

@@ -145,7 +145,8 @@ func (r Report) Log(log *slog.Logger, name string) {
 		slog.String("pipeline", name), slog.String("outcome", string(r.Outcome)), slog.Int64("pass", r.Pass),
 		slog.Int64("read", r.Records.Read+r.Records.Created), slog.Int64("written", r.Records.Written),
 		slog.Int64("filtered", r.Records.Filtered), slog.Int64("dead", r.Records.Dead),
-		slog.Int64("objects_read", r.Objects.Read), slog.Int64("objects_written", r.Objects.Written), slog.Int64("vanished", r.Objects.Vanished),
+		slog.Int64("objects_read", r.Objects.Read), slog.Int64("objects_written", r.Objects.Written),
+		slog.Int64("objects_skipped", r.Objects.Skipped), slog.Int64("objects_deleted", r.Objects.Deleted), slog.Int64("vanished", r.Objects.Vanished),
 		slog.Float64("seconds", r.Seconds),
 	}
 	if r.Error != "" {

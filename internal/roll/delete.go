@@ -33,6 +33,9 @@ func (s *singles) remove(ctx context.Context, it *pipeline.Item) error {
 	if s.notes != nil {
 		notes = s.notes.Removed(key)
 	}
+	if s.Manifest != nil && !stays {
+		notes = append(notes, pipeline.Row{Bucket: manifestBucket, Key: passKey(s.pass) + key})
+	}
 	var u pipeline.Unit
 	u.Add(it)
 	return u.Done("", notes...)

@@ -60,7 +60,7 @@ func Manifest(text string, style keys.Style) (*keys.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, field := range []string{"index", "lane", "sequence", "key", "stem", "ext"} {
+	for _, field := range []string{"index", "lane", "sequence", "key", "stem", "ext", "version"} {
 		if t.Has(field) {
 			return nil, fmt.Errorf("%q: a pass has one manifest: there are {pass} and {date:2006/01/02}, but no {%s}", text, field)
 		}

@@ -149,6 +149,17 @@ func TestAManifestOfManyObjects(t *testing.T) {
 	}
 }
 
+func TestWhatThePassHasRemovedIsNotInItsManifest(t *testing.T) {
+	j := newJob(t, "{key}", roll.Options{}, stream("a", "1\n"), stream("b", "2\n"), gone("a"), gone("never"))
+	j.Manifest = "_manifest.ndjson"
+	if res, err := j.run(t, t.Context()); err != nil || !res.Complete {
+		t.Fatalf("got %+v, %v", res, err)
+	}
+	if got := manifest(t.Errorf, j.Objects, 1); !strings.Contains(got, `{"objects":1,`) {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestFinishMayBeCalledAgain(t *testing.T) {
 	j := newJob(t, "{key}", roll.Options{}, stream("a", "1\n"), stream("b", "2\n"))
 	j.Manifest = "{pass}/_manifest.ndjson"
@@ -200,7 +211,7 @@ func TestAManifestThatIsAskedForInTheMiddleOfAPassIsRefused(t *testing.T) {
 func TestTheKeyOfAManifest(t *testing.T) {
 	for text, want := range map[string]string{
 		"_manifest.ndjson": "", "a/{pass}/{date:2006-01-02}/_manifest.ndjson": "", "m.ndjson": "ends with /_manifest.ndjson",
-		"{lane}/_manifest.ndjson": "no {lane}", "{key}/_manifest.ndjson": "no {key}", "{": "without", "/_manifest.ndjson": "empty segment",
+		"{lane}/_manifest.ndjson": "no {lane}", "{key}/_manifest.ndjson": "no {key}", "{version}/_manifest.ndjson": "no {version}", "{": "without", "/_manifest.ndjson": "empty segment",
 	} {
 		_, err := roll.Manifest(text, keys.Files)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

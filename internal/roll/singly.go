@@ -21,8 +21,8 @@ type singles struct {
 	*Writer
 	pipeline.Lane
 	group   *errgroup.Group
-	last    *string    // key of the item before
-	reading sync.Mutex // held by who reads a body, into memory that there is once for a lane
+	last    *string       // key of the item before
+	reading chan struct{} // holds something while a body is read, into memory that there is once for a lane
 	buf     []byte
 
 	mu     sync.Mutex
@@ -41,7 +41,7 @@ func (w *Writer) singly(ctx context.Context, in pipeline.Lane, items <-chan *pip
 func (w *Writer) commitAll(ctx context.Context, in pipeline.Lane, items <-chan *pipeline.Item) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	s := &singles{Writer: w, Lane: in, buf: make([]byte, copyBuffer), flying: map[string]chan struct{}{}}
+	s := &singles{Writer: w, Lane: in, buf: make([]byte, copyBuffer), reading: make(chan struct{}, 1), flying: map[string]chan struct{}{}}
 	s.group, ctx = errgroup.WithContext(ctx)
 	s.group.SetLimit(InFlight)
 	for {
@@ -148,8 +148,10 @@ type single struct {
 
 // write reads the body, and commits the object unless that may be done later.
 func (o *single) write(ctx context.Context) (later bool, err error) {
-	o.reading.Lock()
-	defer o.reading.Unlock()
+	if err := pipeline.Send(ctx, o.reading, struct{}{}); err != nil {
+		return false, err
+	}
+	defer func() { <-o.reading }()
 	if o.it.Size, err = Copy(ctx, &o.tally, o.it, o.buf); err != nil {
 		return false, err
 	}

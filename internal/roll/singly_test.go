@@ -47,13 +47,13 @@ func pause(ctx context.Context, d time.Duration) error {
 func TestObjectsAreCommittedWhileTheNextAreRead(t *testing.T) {
 	for _, copied := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			var opened, under atomic.Int32
-			most := int32(0)
+			var opened, under, most atomic.Int32
 			j := newJob(t, "{key}", roll.Options{}, many(160, &opened)...)
 			j.Late, j.Copied = true, copied
 			j.Committed = func(ctx context.Context, _ string) error {
 				n := under.Add(1)
-				most = max(most, n)
+				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+				}
 				defer under.Add(-1)
 				if opened.Load() > 1 && !copied {
 					t.Errorf("%d bodies are open", opened.Load())
@@ -62,11 +62,36 @@ func TestObjectsAreCommittedWhileTheNextAreRead(t *testing.T) {
 			}
 			began := time.Now()
 			res, err := j.run(t, t.Context())
-			if took := time.Since(began); err != nil || !res.Complete || len(j.Objects) != 160 || took > 150*time.Millisecond || most != roll.InFlight {
-				t.Errorf("copied %v: got %d objects in %v, %d at a time, %+v, %v; want 160 in a tenth of the time, %d at a time", copied, len(j.Objects), took, most, res, err, roll.InFlight)
+			if took := time.Since(began); err != nil || !res.Complete || len(j.Objects) != 160 || took > 150*time.Millisecond || most.Load() != roll.InFlight {
+				t.Errorf("copied %v: got %d objects in %v, %d at a time, %+v, %v; want 160 in a tenth of the time, %d at a time", copied, len(j.Objects), took, most.Load(), res, err, roll.InFlight)
 			}
 		})
 	}
+}
+
+// Objects that cannot be copied after all are read one after the other, too.
+func TestOneBodyIsReadAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var opened atomic.Int32
+		items := many(40, &opened)
+		for _, it := range items {
+			inner := it.Body
+			it.Body = pipeline.BodyFunc(func(ctx context.Context) (io.ReadCloser, error) {
+				body, err := inner.Open(ctx)
+				if n := opened.Load(); n > 1 {
+					t.Errorf("%d bodies are open", n)
+				}
+				return body, errors.Join(err, pause(ctx, time.Millisecond))
+			})
+		}
+		for _, late := range []bool{false, true} {
+			j := newJob(t, "{key}", roll.Options{}, items...)
+			j.Copied, j.Refused, j.Late = true, true, late
+			if res, err := j.run(t, t.Context()); err != nil || !res.Complete || len(j.Objects) != 40 {
+				t.Errorf("got %+v, %v, %d objects", res, err, len(j.Objects))
+			}
+		}
+	})
 }
 
 var errLate = errors.New("late")

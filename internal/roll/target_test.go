@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -28,6 +29,7 @@ type bucket struct {
 	Manifest  string                                      // template; "": none
 	Late      bool                                        // objects are committed while the next are written
 	Copied    bool                                        // and are made without their items being read, but for some
+	Refused   bool                                        // none is, though it is tried
 	Committed func(ctx context.Context, key string) error // called first; may be nil
 	Bad       func(format string, args ...any)
 	Objects   map[string]made
@@ -161,8 +163,8 @@ type copied struct {
 }
 
 func (c *copied) Copy(ctx context.Context) (int64, bool, error) {
-	if !unread(c.of.Key) {
-		return 0, false, nil
+	if c.Refused || !unread(c.of.Key) {
+		return 0, false, pause(ctx, time.Millisecond)
 	}
 	body, err := c.of.Body.Open(ctx)
 	if err != nil {

@@ -195,6 +195,7 @@ func TestWhatAMirrorCannotBe(t *testing.T) {
 		{file.Config{Key: "{pass}/{key}"}, kind.Env{}, "leave {pass} out"},
 		{file.Config{Key: "{date:2006}/{key}"}, kind.Env{}, "leave {date} out"},
 		{file.Config{Key: "{lane}/{key}"}, kind.Env{}, "leave {lane} out"},
+		{file.Config{Key: "{key}/{version}"}, kind.Env{}, "leave {version} out"},
 		{file.Config{Key: "{key}"}, kind.Env{New: true}, "leave mode out"},
 		{file.Config{Key: "{key}", Overwrite: roll.Never}, kind.Env{}, "overwrite is own or always"},
 		{file.Config{Key: "{key}", Manifest: "_manifest.ndjson"}, kind.Env{}, "leave manifest out"},

@@ -258,16 +258,32 @@ func TestUserMetadataHasToFit(t *testing.T) {
 // An object that was replaced since it was listed is not copied: the one who
 // reads it finds out, and says so.
 func TestAReplacedObjectIsNotCopied(t *testing.T) {
+	for _, last := range []bool{false, true} { // in the last moment
+		f := newFake(t)
+		c := f.config("out/{key}")
+		src := append(f.source(t, c, "a", "old", nil), f.source(t, c, "b", "good", nil)...)
+		f.refuse = func(r *http.Request) (int, string) {
+			if !last || r.Header.Get("X-Amz-Copy-Source") != "" {
+				f.objects["in/a"] = stored{body: []byte("new")}
+			}
+			return 0, ""
+		}
+		if res, err := pipe(t, src, c, fresh()).Run(t.Context()); err == nil || res.Complete || !strings.Contains(err.Error(), "in/a: replaced since it was listed") {
+			t.Errorf("got %+v, %v, want that it was replaced", res, err)
+		}
+		if got := f.contents(); got["out/a"] != "" {
+			t.Errorf("got %v, want no object of the bytes that nobody listed", got)
+		}
+	}
+}
+
+func TestACopyDoesNotReplaceWhatIsAnothers(t *testing.T) {
 	f := newFake(t)
 	c := f.config("out/{key}")
-	src := append(f.source(t, c, "a", "old", nil), f.source(t, c, "b", "good", nil)...)
-	f.objects["in/a"] = stored{body: []byte("new")}
-	p := pipe(t, src, c, fresh())
-	if res, err := p.Run(t.Context()); err == nil || res.Complete || !strings.Contains(err.Error(), "in/a: replaced since it was listed") {
-		t.Errorf("got %+v, %v, want that it was replaced", res, err)
-	}
-	if got := f.contents(); got["out/a"] != "" {
-		t.Errorf("got %v, want no object of the bytes that nobody listed", got)
+	src := f.source(t, c, "a", "mine", nil)
+	f.objects["out/a"] = stored{body: []byte("theirs")}
+	if res, err := pipe(t, src, c, fresh()).Run(t.Context()); err == nil || res.Complete || !strings.Contains(err.Error(), "b/out/a exists and was not written") || f.contents()["out/a"] != "theirs" {
+		t.Errorf("got %+v, %v, %q, want that it is another's", res, err, f.contents()["out/a"])
 	}
 }
 

@@ -342,6 +342,7 @@ func TestAnObjectOfTooManyPartsIsAnErrorThatNamesTheOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer c.Close()
 	o := s3.Sent(t.Context(), c, 10_000, 100)
 	defer o.Abort(context.Background())
 	_, err = io.WriteString(o, random(9, 101))

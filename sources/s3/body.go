@@ -64,6 +64,9 @@ func (b *body) OpenFrom(ctx context.Context, mark string) (io.ReadCloser, error)
 // Release gives back the memory of bytes that were read ahead.
 func (b *body) Release() { b.ahead.release(b) }
 
+// Info is what replies have said of the object: nothing before it was opened.
+func (b *body) Info() objects.Info { return b.content.Info() }
+
 // Stored implements [objects.Stored].
 func (b *body) Stored() (*objects.Client, objects.Object) { return b.client, b.content.Object() }
 

@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -20,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
@@ -82,6 +85,52 @@ func TestABucketIsCopiedThroughABadNetwork(t *testing.T) {
 	}
 	if s, _ := p.Status(); len(s.Retries) < 3 {
 		t.Errorf("got retries %v, want several causes", s.Retries)
+	}
+}
+
+// TestObjectsKeepWhatTheyHave moves objects as they are: within one store it
+// copies them, between two it asks for nothing but the bytes.
+func TestObjectsKeepWhatTheyHave(t *testing.T) {
+	from, to := objectstest.New(t), objectstest.New(t)
+	for i, n := range []int{5, 100 << 10, 3 << 20, 9 << 20} {
+		key := fmt.Sprint(i)
+		_, err := from.API.PutObject(t.Context(), &awss3.PutObjectInput{Bucket: &from.Name, Key: &key, Body: bytes.NewReader(make([]byte, n)),
+			ContentType: aws.String("a/b"), Metadata: map[string]string{"of": "user"}, Tagging: aws.String("x=" + key)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, same := range []bool{true, false} {
+		in, out := faultproxy.New(t, from.Store.Endpoint), faultproxy.New(t, to.Store.Endpoint)
+		c := &sinks3.Config{Config: to.Config(out.URL), Key: fmt.Sprint(same, "/{key}"), Part: 8 << 20, Overwrite: "own", Preserve: true}
+		src := source(t, from, in.URL)
+		if same {
+			src = source(t, from, out.URL)
+		}
+		dst, err := c.Build(kind.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &pipeline.Pipeline{Name: "copy", Source: src, Sink: dst, Lanes: 1, Store: &pipelinetest.Store{World: &pipelinetest.World{}}}
+		res, err := p.Run(t.Context())
+		if err != nil || !res.Complete || res.Counts.BytesWritten != 5+100<<10+12<<20 || res.Counts.BytesRead != res.Counts.BytesWritten {
+			t.Fatalf("one store %v: %+v, %v", same, res, err)
+		}
+		for i := range 4 {
+			key := fmt.Sprintf("%v/%d", same, i)
+			h, err := to.API.HeadObject(t.Context(), &awss3.HeadObjectInput{Bucket: &to.Name, Key: &key})
+			tags, terr := to.API.GetObjectTagging(t.Context(), &awss3.GetObjectTaggingInput{Bucket: &to.Name, Key: &key})
+			if err != nil || terr != nil || *h.ContentType != "a/b" || h.Metadata["of"] != "user" || len(tags.TagSet) != 1 || *tags.TagSet[0].Value != fmt.Sprint(i) {
+				t.Errorf("%s: got %+v, %+v, %v", key, h, tags, errors.Join(err, terr))
+			}
+		}
+		object := "/" + from.Name + "/"
+		if gets := len(out.Requests("GET", object)); same && gets > 0 {
+			t.Errorf("one store: %d objects were read", gets)
+		}
+		if heads := len(in.Requests("HEAD", object)); !same && heads > 0 {
+			t.Errorf("two stores: %d objects were asked about, want what the reader was told", heads)
+		}
 	}
 }
 

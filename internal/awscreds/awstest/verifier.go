@@ -2,6 +2,8 @@
 // signatures.
 package awstest
 
+//lint:file-ignore ST1005 These are the messages of AWS.
+
 import (
 	"crypto/hmac"
 	"crypto/sha256"
@@ -28,6 +30,14 @@ type Verifier struct {
 // Skew is how old a signature may be.
 const Skew = 5 * time.Minute
 
+// Refusal is what Amazon says, in its own words.
+type Refusal string
+
+// Error implements error.
+func (r Refusal) Error() string { return string(r) }
+
+func refuse(format string, args ...any) error { return Refusal(fmt.Sprintf(format, args...)) }
+
 // Check says what is wrong with a request as a server gets it.
 func (v Verifier) Check(r *http.Request, body []byte) error {
 	rest, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ")
@@ -45,14 +55,14 @@ func (v Verifier) Check(r *http.Request, body []byte) error {
 		return err
 	}
 	if age := v.Now().Sub(at); age.Abs() > Skew {
-		return fmt.Errorf("Signature expired: %s is %s off", stamp, age)
+		return refuse("Signature expired: %s is %s off", stamp, age)
 	}
 	scope := at.Format("20060102") + "/" + v.Region + "/" + v.Service + "/aws4_request"
 	if field["Credential"] != v.Key+"/"+scope {
-		return fmt.Errorf("Credential should be scoped to %s, not %s", scope, field["Credential"])
+		return refuse("Credential should be scoped to %s, not %s", scope, field["Credential"])
 	}
 	if r.Header.Get("X-Amz-Security-Token") != v.Token {
-		return errors.New("The security token included in the request is expired")
+		return refuse("The security token included in the request is expired")
 	}
 	hash := SHA(string(body))
 	if sent := r.Header.Get("X-Amz-Content-Sha256"); sent != hash && (!v.Suite || sent != "") {
@@ -68,7 +78,7 @@ func (v Verifier) Check(r *http.Request, body []byte) error {
 		k = mac(k, part)
 	}
 	if want := hex.EncodeToString(mac(k, text)); field["Signature"] != want {
-		return errors.New("The request signature we calculated does not match the signature you provided")
+		return refuse("The request signature we calculated does not match the signature you provided")
 	}
 	return nil
 }

@@ -41,6 +41,9 @@ func (a *attempts) again(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	why := cause(err, a.c.reached.Load())
+	if why == "" && a.refused(err) {
+		why = causeCredentials
+	}
 	if why == "" || !a.renew(why) {
 		return err
 	}
@@ -83,6 +86,13 @@ func (a *attempts) renew(why string) bool {
 		a.c.creds.Invalidate()
 	}
 	return true
+}
+
+// refused reports whether other credentials may help: keys that are mounted may
+// have been rotated.
+func (a *attempts) refused(err error) bool {
+	e, ok := err.(*Error)
+	return ok && (e.Status == 400 || e.Status == 401 || e.Status == 403) && !a.renewed && a.c.creds != nil && a.c.creds.Refused(e.Code)
 }
 
 // after is how long the store asked us to wait.

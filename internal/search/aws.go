@@ -99,19 +99,21 @@ func (s *signer) seal(ctx context.Context, req *http.Request, creds aws.Credenti
 	return s.v4.SignHTTP(ctx, creds, req, hash, s.Service, s.Region, now)
 }
 
-// renew says that credentials were refused, although they should be valid.
-func (s *signer) renew() {
+// renewed reports whether other credentials may help against a refusal: these
+// have expired, or the files that they are in hold others. They are looked for
+// anew then.
+func (s *signer) renewed(err error) bool {
+	e := AsError(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.creds != nil {
-		s.creds.Invalidate()
+	if e == nil || s.creds == nil || !refused(e.Status) {
+		return false
 	}
-}
-
-// expired says whether err is that of credentials that are no longer valid.
-func expired(err error) bool {
-	e := AsError(err)
-	return e != nil && refused(e.Status) && (e.Has("ExpiredToken") || e.Has("token included in the request is expired"))
+	if e.Has("ExpiredToken") || e.Has("token included in the request is expired") {
+		s.creds.Invalidate()
+		return true
+	}
+	return s.creds.Refused("")
 }
 
 // awsRemedies say what to do about what Amazon says. It says so in a reason or

@@ -52,7 +52,8 @@ func (r Request) method() string {
 // Do sends r once, and nothing sends it again: neither this package nor
 // net/http resends a POST that may have arrived. Where it certainly has not
 // (there is no connection to the node), it goes to another node; where Amazon
-// has refused it because its credentials have expired, it is signed anew.
+// has refused it because its credentials have expired, or were rotated in the
+// files that they are in, it is signed anew.
 //
 // A reply of a status below 300 is returned while its body still streams; the
 // caller closes it. Any other is an [*Error]. A body that ends early or stands
@@ -62,9 +63,8 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	for nodes := len(c.nodes.list); ; {
 		resp, err := c.once(ctx, r)
 		switch {
-		case c.aws != nil && !renewed && expired(err):
+		case c.aws != nil && !renewed && c.aws.renewed(err):
 			renewed = true
-			c.aws.renew()
 		case nodes > 1 && errors.As(err, new(unsent)) && c.nodes.alive():
 			nodes--
 		default:

@@ -2,8 +2,12 @@ package s3
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"sluice/internal/notify"
 	"sluice/pipeline"
@@ -14,13 +18,13 @@ import (
 // and name what is known by then.
 type mail struct {
 	queue *notify.Queue
-	every time.Duration // after which those that are open are kept for longer
 
-	mu     sync.Mutex
-	open   map[string]int      // receipts: keys that are not saved
-	keys   map[string][]string // receipts of those that name a key
-	keeper *time.Timer         // nil: there was no message
-	closed bool
+	mu   sync.Mutex
+	open map[string]int      // receipts: keys that are not saved
+	keys map[string][]string // receipts of those that name a key
+
+	keeper errgroup.Group // keeps them from others, until cancel is called
+	cancel context.CancelFunc
 }
 
 // receive takes messages, and gives the rows of what they name.
@@ -68,39 +72,35 @@ func (m *mail) enter(receipt string, rows []pipeline.Row) {
 
 // keep keeps open messages from others until the mail is closed.
 func (m *mail) keep(ctx context.Context) {
-	ctx = context.WithoutCancel(ctx)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.open) == 0 || m.closed {
+	if len(m.open) == 0 {
 		return
 	}
-	m.keeper = time.AfterFunc(m.every, func() { m.extend(ctx) })
+	ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	m.keeper.Go(func() error {
+		if err := m.queue.Keep(ctx, m.receipts); err != nil {
+			pipeline.Logger(ctx).Warn("messages cannot be kept; they come again, and what they name is known then", "error", err)
+		}
+		return nil
+	})
 }
 
-func (m *mail) extend(ctx context.Context) {
+// receipts are those of open messages.
+func (m *mail) receipts() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || len(m.open) == 0 {
-		return
-	}
-	receipts := make([]string, 0, len(m.open))
-	for r := range m.open {
-		receipts = append(receipts, r)
-	}
-	limited, cancel := context.WithTimeout(ctx, m.every)
-	defer cancel()
-	if _, err := m.queue.Extend(limited, receipts); err != nil {
-		pipeline.Logger(ctx).Warn("messages cannot be kept; they come again, and what they name is known then", "error", err)
-	}
-	m.keeper.Reset(m.every)
+	return slices.Collect(maps.Keys(m.open))
 }
 
 // saved is told that all hints of a lane up to one are saved. It deletes the
 // messages of which all is.
 func (m *mail) saved(ctx context.Context, of func(key string) bool) error {
+	return m.queue.Delete(ctx, m.done(of))
+}
+
+// done gives the receipts of messages of which all is saved.
+func (m *mail) done(of func(key string) bool) (done []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var done []string
 	for key, receipts := range m.keys {
 		if !of(key) {
 			continue
@@ -113,16 +113,14 @@ func (m *mail) saved(ctx context.Context, of func(key string) bool) error {
 			}
 		}
 	}
-	return m.queue.Delete(ctx, done)
+	return done
 }
 
 // close ends keeping messages.
 func (m *mail) close() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.closed = true
-	if m.keeper != nil {
-		m.keeper.Stop()
+	if m.cancel != nil {
+		m.cancel()
 	}
+	m.keeper.Wait() // it has said what failed
 	m.queue.Close()
 }

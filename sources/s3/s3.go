@@ -68,7 +68,7 @@ func (r *reader) openMail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.mail = &mail{queue: queue, every: time.Duration(n.SQS.Visibility) / 3, open: map[string]int{}, keys: map[string][]string{}}
+	r.mail = &mail{queue: queue, open: map[string]int{}, keys: map[string][]string{}}
 	return nil
 }
 

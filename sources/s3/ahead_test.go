@@ -109,6 +109,7 @@ func TestSmallObjectsAreFetchedBeforeTheirTurn(t *testing.T) {
 			select {
 			case <-full:
 			case <-time.After(10 * time.Second):
+				once.Do(func() { close(full) })
 			}
 		}
 		return false
@@ -286,7 +287,7 @@ func TestALargeObjectIsReadByPartsAtATime(t *testing.T) {
 func TestALargeObjectIsEnteredAndLeftInItsMiddle(t *testing.T) {
 	f := newFake(t)
 	want := random(12<<20, 1)
-	f.put("big", want)
+	f.put("big", want).header["X-Amz-Checksum-Crc32c"] = crc32c(want)
 	f.put("c", []byte("the next one"))
 	err := flow(t, s3.Config{Config: f.config}, 1, func(ctx context.Context, it *pipeline.Item) error {
 		if it.Key == "c" {
@@ -310,7 +311,21 @@ func TestALargeObjectIsEnteredAndLeftInItsMiddle(t *testing.T) {
 				t.Error("a closed body can be read")
 			}
 		}
-		it.Release()
+		r, err := it.Body.Open(ctx) // the reply has the checksum
+		if err == nil {
+			err = r.Close()
+		}
+		if err == nil {
+			r, err = it.Body.(pipeline.OpenFrom).OpenFrom(ctx, "11000000")
+		}
+		if err != nil {
+			return err
+		}
+		defer it.Release()
+		defer r.Close()
+		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want[11000000:]) {
+			t.Errorf("to the end: got %v, or other bytes", err)
+		}
 		return nil
 	})
 	if err != nil {

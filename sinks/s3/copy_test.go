@@ -263,7 +263,7 @@ func TestAReplacedObjectIsNotCopied(t *testing.T) {
 		c := f.config("out/{key}")
 		src := append(f.source(t, c, "a", "old", nil), f.source(t, c, "b", "good", nil)...)
 		f.refuse = func(r *http.Request) (int, string) {
-			if !last || r.Header.Get("X-Amz-Copy-Source") != "" {
+			if !last || r.Header.Get("X-Amz-Copy-Source") == "b/in/a" {
 				f.objects["in/a"] = stored{body: []byte("new")}
 			}
 			return 0, ""

@@ -125,12 +125,9 @@ func (s *Sink) conditional(ctx context.Context, t *target) (bool, error) {
 		return key == honoured, nil
 	case "":
 		key = s.probeKey()
-		err = put(key)
-	default: // somebody was killed when he tried
-		err = t.abortUploads(ctx, key)
-	}
-	if err != nil {
-		return false, err
+		if err := put(key); err != nil {
+			return false, err
+		}
 	}
 	yes, err := t.client.Conditional(ctx, key)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"sluice/internal/objects"
 	"sluice/internal/roll"
@@ -112,11 +111,6 @@ func (t *target) abortLeft(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// abortUploads aborts all uploads of a key that nobody else uses.
-func (t *target) abortUploads(ctx context.Context, key string) error {
-	return t.client.Uploads(ctx, key, func(key, id string, _ time.Time) error { return t.client.Abort(ctx, key, id) })
 }
 
 // remember puts an upload into the Store.

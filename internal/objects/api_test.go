@@ -56,6 +56,12 @@ func TestWhatIsSaidOfANewObjectComesBack(t *testing.T) {
 		Object: objects.Object{Key: "k", Size: 4}, Meta: n.Meta, ContentType: "text/csv", CacheControl: "no-store", ContentEncoding: "x-none",
 		ContentDisposition: "inline", ContentLanguage: "de",
 	}
+	switch {
+	case !b.Store.Tags():
+		n.Tags = nil
+	case b.Store.Name == "minio":
+		n.Tags = map[string]string{"a b": "c+d=e/"} // it wants ASCII
+	}
 	check := func(what string) {
 		t.Helper()
 		got, err := c.Head(t.Context(), "k")
@@ -65,6 +71,9 @@ func TestWhatIsSaidOfANewObjectComesBack(t *testing.T) {
 		got.ETag, got.Modified, got.Checksum, got.Parts, got.Tagged = "", time.Time{}, objects.Checksum{}, 0, 0
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", what, err, diff)
+		}
+		if n.Tags == nil {
+			return
 		}
 		tags, err := c.Tags(t.Context(), "k", "")
 		if diff := cmp.Diff(n.Tags, tags); diff != "" || err != nil {
@@ -87,6 +96,9 @@ func TestWhatIsSaidOfANewObjectComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("upload in parts")
+	if n.Tags == nil {
+		return
+	}
 	n.Tags = map[string]string{"x": "y"}
 	if err := c.SetTags(t.Context(), "k", "", n.Tags); err != nil {
 		t.Fatal(err)
@@ -122,7 +134,7 @@ func TestUploadsAreListedUntilTheyEnd(t *testing.T) {
 	if diff := cmp.Diff(want, list("")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if got := list("p/"); len(got) != 2 {
+	if got := list("p/"); len(got) != 2 && b.Store.Name != "minio" { // which takes a prefix for a whole key
 		t.Errorf("with a prefix: got %q, want 2", got)
 	}
 	for id, key := range want {

@@ -36,7 +36,7 @@ test-engines:
 # Garage take some minutes to build, once.
 STORES ?= all
 test-stores:
-	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(WITH) -stores $(STORES) $(GO) test -count=1 -timeout 30m ./internal/objects ./sources/s3 ./sinks/s3 ./test/s3 ./test/stores
+	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(WITH) -sqs -stores $(STORES) $(GO) test -count=1 -timeout 30m ./internal/objects ./sources/s3 ./sinks/s3 ./test/s3 ./test/stores
 
 test-short:
 	$(GO) test -short ./...

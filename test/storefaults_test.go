@@ -209,7 +209,7 @@ func TestAStoreThatIgnoresConditionsIsWrittenExactly(t *testing.T) {
 	for i := range 20 {
 		c.out.Add(&faultproxy.Rule{Method: "PUT", Skip: 3 * i, Cut: true, Late: true})
 	}
-	c.job(t).want(t, 0, "copy")
+	c.job(t).want(t, 0, "copy").says(t, "does not honour If-None-Match")
 	c.copied(t, c.want)
 }
 

@@ -56,6 +56,12 @@ func TestWhatIsSaidOfANewObjectComesBack(t *testing.T) {
 		Object: objects.Object{Key: "k", Size: 4}, Meta: n.Meta, ContentType: "text/csv", CacheControl: "no-store", ContentEncoding: "x-none",
 		ContentDisposition: "inline", ContentLanguage: "de",
 	}
+	switch {
+	case !b.Store.Tags():
+		n.Tags = nil
+	case b.Store.Name == "minio":
+		n.Tags = map[string]string{"a b": "c+d=e/"} // it wants ASCII
+	}
 	check := func(what string) {
 		t.Helper()
 		got, err := c.Head(t.Context(), "k")
@@ -65,6 +71,9 @@ func TestWhatIsSaidOfANewObjectComesBack(t *testing.T) {
 		got.ETag, got.Modified, got.Checksum, got.Parts, got.Tagged = "", time.Time{}, objects.Checksum{}, 0, 0
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", what, err, diff)
+		}
+		if n.Tags == nil {
+			return
 		}
 		tags, err := c.Tags(t.Context(), "k", "")
 		if diff := cmp.Diff(n.Tags, tags); diff != "" || err != nil {
@@ -87,6 +96,9 @@ func TestWhatIsSaidOfANewObjectComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("upload in parts")
+	if n.Tags == nil {
+		return
+	}
 	n.Tags = map[string]string{"x": "y"}
 	if err := c.SetTags(t.Context(), "k", "", n.Tags); err != nil {
 		t.Fatal(err)
@@ -122,7 +134,7 @@ func TestUploadsAreListedUntilTheyEnd(t *testing.T) {
 	if diff := cmp.Diff(want, list("")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if got := list("p/"); len(got) != 2 {
+	if got := list("p/"); len(got) != 2 && b.Store.Name != "minio" { // which takes a prefix for a whole key
 		t.Errorf("with a prefix: got %q, want 2", got)
 	}
 	for id, key := range want {
@@ -204,8 +216,8 @@ func TestTheStoreIsAskedWhetherItHonoursConditions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if honoured, err := c.Conditional(t.Context(), "p/probe"); !honoured || err != nil {
-			t.Errorf("got %v, %v, want that it does", honoured, err)
+		if honoured, err := c.Conditional(t.Context(), "p/probe"); honoured != b.Store.Conditional() || err != nil {
+			t.Errorf("%s: got %v, %v", b.Store, honoured, err)
 		}
 	}
 	if keys, uploads := b.Keys(), b.Uploads(); len(keys)+len(uploads) != 0 {
@@ -252,7 +264,7 @@ func TestACopyIsOfWhatWasMeant(t *testing.T) {
 		if err != nil || info.ContentType != "text/csv" || info.Meta["mine"] != "yes" || string(b.Get(n.Key)) != key {
 			t.Errorf("got %+v, %v, want what was said of it", info, err)
 		}
-		if tags, err := c.Tags(t.Context(), n.Key, ""); err != nil || tags["x"] != "y" {
+		if tags, err := c.Tags(t.Context(), n.Key, ""); b.Store.Tags() && (err != nil || tags["x"] != "y") {
 			t.Errorf("got tags %v, %v, want those of the source", tags, err)
 		}
 		other.Put(key, []byte("another"))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"sluice/internal/objects"
 	"sluice/internal/objects/objectstest"
@@ -43,6 +44,9 @@ func TestSignaturesOfAwkwardKeysAndQueriesAreRight(t *testing.T) {
 	b := objectstest.New(t)
 	c := client(t, b.Config(""))
 	for key := range awkward {
+		if !utf8.ValidString(key) && b.Store.Name != "versitygw" {
+			continue // which AWS does not take, either
+		}
 		_, err := c.Head(t.Context(), key)
 		e := new(objects.Error)
 		if errors.As(err, &e) && e.Status == 403 { // the store may not take the key

@@ -30,6 +30,7 @@ func small(n int, content string) (src items) {
 
 func TestAnObjectIsOneRequest(t *testing.T) {
 	b := objectstest.New(t)
+	b.Needs("conditions", b.Store.Conditional())
 	p := faultproxy.New(t, b.Store.Endpoint)
 	const n = 40
 	store, c := fresh(), options(b, p.URL, "to/{key}")
@@ -83,6 +84,7 @@ func race(t *testing.T, c *s3.Config, content string) (winners int, errs []error
 
 func TestOneOfManyWritersOfAKeyWins(t *testing.T) {
 	b := objectstest.New(t)
+	b.Needs("conditions", b.Store.Conditional())
 	for i, content := range []string{"hello", random(1, 6<<20)} {
 		winners, errs := race(t, options(b, "", fmt.Sprintf("%d-{key}", i)), content)
 		if winners != 1 || len(errs) != 15 {
@@ -157,6 +159,7 @@ func TestCheckCountsUploadsThatNobodyEnds(t *testing.T) {
 // request that replaces it.
 func TestOnlyTheObjectThatWasLookedAtIsReplaced(t *testing.T) {
 	b := objectstest.New(t)
+	b.Needs("conditions", b.Store.Conditional())
 	p := faultproxy.New(t, b.Store.Endpoint)
 	c := options(b, p.URL, "{key}")
 	for name, change := range map[string]func(key string){

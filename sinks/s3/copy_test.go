@@ -102,6 +102,7 @@ func seen(t *testing.T, b *objectstest.Bucket, key string) map[string]string {
 
 func TestAnObjectKeepsWhatItHasFromBucketToBucket(t *testing.T) {
 	from, to := objectstest.New(t), objectstest.New(t)
+	from.Needs("tags", from.Store.Tags())
 	for key, n := range map[string]int{"small": 10, "part": 1 << 20, "parts": 11 << 20} {
 		rich(t, from, "in/"+key, random(1, n))
 	}

@@ -57,7 +57,10 @@ func random(seed byte, n int) string {
 func options(b *objectstest.Bucket, endpoint, key string) *s3.Config {
 	c := &s3.Config{Config: b.Config(endpoint), Key: key, Part: 5 << 20, Overwrite: "own", Preserve: true}
 	c.Roll.Bytes = 64 << 20
-	c.Quirks.ConditionalWrites = "yes" // which others try
+	c.Quirks.ConditionalWrites = "no" // which others try
+	if b.Store.Conditional() {
+		c.Quirks.ConditionalWrites = "yes"
+	}
 	return c
 }
 

@@ -75,6 +75,7 @@ func TestWhatIsSaidOfDataIsNotSaidOfItsManifest(t *testing.T) {
 
 func TestTagsAndHeadersAreKeptByARealStore(t *testing.T) {
 	b := objectstest.New(t)
+	b.Needs("tags", b.Store.Tags())
 	c := options(b, "", "{key}")
 	c.Properties = s3.Properties{ContentType: "application/gzip", CacheControl: "max-age=1", ContentEncoding: "gzip", ContentDisposition: "attachment", Tags: []string{"team=a b", "x=1"}}
 	if res, err := pipe(t, items{item("put", "y"), item("parts", random(1, 6<<20))}, c, fresh()).Run(t.Context()); err != nil || !res.Complete {
@@ -90,6 +91,7 @@ func TestTagsAndHeadersAreKeptByARealStore(t *testing.T) {
 
 func TestObjectsAreLockedByARealStore(t *testing.T) {
 	b := objectstest.New(t)
+	b.Needs("versions, so no locks", b.Store.Versions())
 	bucket := b.Name + "-locked"
 	if _, err := b.API.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: &bucket, ObjectLockEnabledForBucket: ptr(true)}); err != nil {
 		t.Fatal(err)

@@ -92,6 +92,7 @@ func TestABucketIsCopiedThroughABadNetwork(t *testing.T) {
 // copies them, between two it asks for nothing but the bytes.
 func TestObjectsKeepWhatTheyHave(t *testing.T) {
 	from, to := objectstest.New(t), objectstest.New(t)
+	from.Needs("tags", from.Store.Tags())
 	for i, n := range []int{5, 100 << 10, 3 << 20, 9 << 20} {
 		key := fmt.Sprint(i)
 		_, err := from.API.PutObject(t.Context(), &awss3.PutObjectInput{Bucket: &from.Name, Key: &key, Body: bytes.NewReader(make([]byte, n)),

@@ -130,3 +130,23 @@ func TestSixteenRunsOfOnePipelineMakeTheSameBytes(t *testing.T) {
 		t.Errorf("got uploads %q, want none", left)
 	}
 }
+
+// TestAProbeSaysWhatTheStoreDoesWithConditions and leaves nothing behind.
+func TestAProbeSaysWhatTheStoreDoesWithConditions(t *testing.T) {
+	b := objectstest.New(t)
+	config := b.Config("")
+	client, err := config.Client(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if got, err := client.Conditional(t.Context(), "probe"); err != nil || got != b.Store.Conditional() {
+		t.Errorf("%s: got %v, %v, want %v", b.Store, got, err, b.Store.Conditional())
+	}
+	if got, err := client.Versioned(t.Context()); err != nil || got {
+		t.Errorf("%s: versioned %v, %v, want that it is not", b.Store, got, err)
+	}
+	if keys, uploads := b.Keys(), b.Uploads(); len(keys)+len(uploads) > 0 {
+		t.Errorf("got objects %q and uploads %q, want none", keys, uploads)
+	}
+}

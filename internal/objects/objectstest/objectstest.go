@@ -172,12 +172,18 @@ func (b *Bucket) AbortUploads() {
 	}
 }
 
+// Needs skips the test if the store has not what the test is about.
+func (b *Bucket) Needs(what string, has bool) {
+	b.t.Helper()
+	if !has {
+		b.t.Skipf("%s has no %s", b.Store, what)
+	}
+}
+
 // Versioned switches versions on. The test is skipped if the store has none.
 func (b *Bucket) Versioned() {
 	b.t.Helper()
-	if !b.Store.Versions() {
-		b.t.Skipf("%s keeps no versions", b.Store)
-	}
+	b.Needs("versions", b.Store.Versions())
 	_, err := b.API.PutBucketVersioning(context.Background(), &s3.PutBucketVersioningInput{
 		Bucket: &b.Name, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}})
 	b.must(err)

@@ -69,6 +69,13 @@ func (w with) all(ctx context.Context) (err error) {
 		return err
 	}
 	defer os.RemoveAll(w.dir)
+	if w.queues {
+		queues, err := w.server(ctx, "sqs", "SLUICE_TEST_SQS=", servers.StartSQS)
+		if err != nil {
+			return err
+		}
+		defer queues.Stop()
+	}
 	if w.stores != "" {
 		return w.eachStore(ctx)
 	}
@@ -77,13 +84,6 @@ func (w with) all(ctx context.Context) (err error) {
 		return err
 	}
 	defer s3.Stop()
-	if w.queues {
-		queues, err := w.server(ctx, "sqs", "SLUICE_TEST_SQS=", servers.StartSQS)
-		if err != nil {
-			return err
-		}
-		defer queues.Stop()
-	}
 	if w.engines != "" {
 		return w.eachEngine(ctx)
 	}

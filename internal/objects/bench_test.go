@@ -41,8 +41,9 @@ func BenchmarkScanPage(b *testing.B) {
 	body := thousand()
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
+	scan := objects.ScanObjects()
 	for b.Loop() {
-		if err := objects.ScanObjects(body, func(objects.Object) {}); err != nil {
+		if err := scan(body, func(objects.Object) {}); err != nil {
 			b.Fatal(err)
 		}
 	}

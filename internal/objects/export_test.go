@@ -73,20 +73,22 @@ func (p *page) says() string {
 	return b.String()
 }
 
-// ScanObjects reads the objects of a page.
-func ScanObjects(body []byte, f func(Object)) error {
+// ScanObjects reads the objects of a page, one page after the other.
+func ScanObjects() func(body []byte, f func(Object)) error {
 	var p page
-	if err := p.scan(body); err != nil {
-		return err
-	}
-	for i := range p.entries {
-		o, err := p.object(&p.entries[i])
-		if err != nil {
+	return func(body []byte, f func(Object)) error {
+		if err := p.scan(body); err != nil {
 			return err
 		}
-		f(o)
+		for i := range p.entries {
+			o, err := p.object(&p.entries[i])
+			if err != nil {
+				return err
+			}
+			f(o)
+		}
+		return nil
 	}
-	return nil
 }
 
 // SetDial gives the client a transport of its own, which reaches the store in

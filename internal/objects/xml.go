@@ -15,10 +15,13 @@ var errUnusual = errors.New("unusual XML")
 // references to characters. What it gives lies in the document where possible.
 type scanner struct {
 	rest []byte
-	open [][]byte // names of elements, with their prefixes
+	open []opened // elements
 	end  []byte   // of an element without content, to be given next
 	made []byte   // text that does not lie in the document
 }
+
+// opened is the name of an element, with its prefix and without.
+type opened struct{ name, local []byte }
 
 // next implements tokens. All that can be wrong with the parts that it gives is
 // an error; other parts it passes to encoding/xml.
@@ -85,22 +88,25 @@ func (s *scanner) begin(tag []byte) (tokenKind, []byte, error) {
 			return 0, nil, errUnusual
 		}
 	}
-	if len(name) == 0 || local(name) == nil {
+	short := local(name)
+	if len(name) == 0 || short == nil {
 		return 0, nil, errUnusual
 	}
 	if s.end == nil {
-		s.open = append(s.open, name)
+		s.open = append(s.open, opened{name, short})
 	}
-	return begin, local(name), nil
+	return begin, short, nil
 }
 
 // close closes an element, which must be the last that was opened.
 func (s *scanner) close(name []byte) (tokenKind, []byte, error) {
-	if len(s.open) == 0 || !bytes.Equal(name, s.open[len(s.open)-1]) {
+	n := len(s.open) - 1
+	if n < 0 || !bytes.Equal(name, s.open[n].name) {
 		return 0, nil, errUnusual // perhaps a blank behind the name; perhaps an error
 	}
-	s.open = s.open[:len(s.open)-1]
-	return end, local(name), nil
+	short := s.open[n].local
+	s.open = s.open[:n]
+	return end, short, nil
 }
 
 // nameEnd is where a name of letters and digits ends.

@@ -97,11 +97,8 @@ func (s *singles) create(ctx context.Context, it *pipeline.Item) (*single, error
 	if err := s.landed(ctx, key); err != nil {
 		return nil, err
 	}
-	o, err := s.target.Create(ctx, Draft{Key: key, Owner: s.ownerOf(s.Lane, it), First: it, Beside: s.Aside})
-	if err != nil {
-		return nil, err
-	}
-	return &single{tally: s.tally(o), singles: s, it: it, key: key}, nil
+	o := &single{singles: s, it: it, key: key}
+	return o, o.begin(ctx)
 }
 
 // landed waits until no object of the key is under way.
@@ -146,15 +143,48 @@ type single struct {
 	key string
 }
 
-// write reads the body, and commits the object unless that may be done later.
+// begin begins the object.
+func (o *single) begin(ctx context.Context) error {
+	made, err := o.target.Create(ctx, Draft{Key: o.key, Owner: o.ownerOf(o.Lane, o.it), First: o.it, Beside: o.Aside})
+	if err == nil {
+		o.tally = o.singles.tally(made)
+	}
+	return err
+}
+
+// write reads the body, and commits the object unless that may be done later. An
+// item that others have taken the place of meanwhile begins again: nothing of it
+// is visible yet.
 func (o *single) write(ctx context.Context) (later bool, err error) {
+	for {
+		later, err = o.once(ctx)
+		if !errors.Is(err, pipeline.ErrGone) {
+			return later, err
+		}
+		renewed, rerr := o.it.Renew(ctx, err)
+		if rerr != nil || !renewed {
+			return false, errors.Join(err, rerr)
+		}
+		err = abort(ctx, o.Object)
+		if o.tally = (tally{}); err != nil {
+			return false, err
+		}
+		if err := o.begin(ctx); err != nil {
+			return false, err
+		}
+	}
+}
+
+func (o *single) once(ctx context.Context) (later bool, err error) {
 	if err := pipeline.Send(ctx, o.reading, struct{}{}); err != nil {
 		return false, err
 	}
 	defer func() { <-o.reading }()
-	if o.it.Size, err = Copy(ctx, &o.tally, o.it, o.buf); err != nil {
+	n, err := Copy(ctx, &o.tally, o.it, o.buf)
+	if err != nil {
 		return false, err
 	}
+	o.it.Size = n
 	o.it.Release()
 	if l, ok := o.Object.(Later); ok && l.Later() {
 		return true, nil
@@ -181,7 +211,7 @@ func (o *single) copy(ctx context.Context, c Copier) error {
 
 // end says what became of the item.
 func (o *single) end(ctx context.Context, err error) error {
-	if err != nil {
+	if err != nil && o.Object != nil {
 		err = errors.Join(err, abort(ctx, o.Object))
 	}
 	if errors.Is(err, pipeline.ErrGone) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -177,4 +178,47 @@ func TestVersionsOfAnObjectHaveKeysOfTheirOwn(t *testing.T) {
 		t.Errorf("got %+v, %v", res, err)
 	}
 	equal(t, "objects", j.contents(), []string{"a/v0=1", "a/v1=2", "b/v2=3"})
+}
+
+// replaced is a body whose bytes are gone in their middle, and others are in
+// their place.
+type replaced struct {
+	it    *pipeline.Item
+	times int // that happens
+	n     int
+}
+
+// Open implements [pipeline.Body].
+func (r *replaced) Open(context.Context) (io.ReadCloser, error) {
+	if r.n < r.times {
+		return io.NopCloser(io.MultiReader(strings.NewReader("half"), iotest.ErrReader(fmt.Errorf("replaced: %w", pipeline.ErrGone)))), nil
+	}
+	return io.NopCloser(strings.NewReader(fmt.Sprint("version ", r.n))), nil
+}
+
+// Renew implements [pipeline.Renewer].
+func (r *replaced) Renew(context.Context, error) (bool, error) {
+	if r.n == 3 {
+		return false, nil
+	}
+	r.n++
+	r.it.Version = fmt.Sprint(r.n)
+	return true, nil
+}
+
+func TestAnItemThatIsReplacedWhileItIsWrittenBeginsAgain(t *testing.T) {
+	for times, want := range map[int][]string{1: {"a=version 1", "b=2"}, 3: {"a=version 3", "b=2"}, 9: {"b=2"}} {
+		it := stream("a", "")
+		it.Size, it.Records = -1, -1
+		it.Body = &replaced{it: it, times: times}
+		j := newJob(t, "{key}", roll.Options{}, it, stream("b", "2"))
+		j.giveUp = true
+		if res, err := j.run(t, t.Context()); err != nil || !res.Complete || res.Counts.GivenUp != int64(2-len(want)) {
+			t.Errorf("replaced %d times: got %+v, %v", times, res, err)
+		}
+		equal(t, fmt.Sprint(times), j.contents(), want)
+		if j.Open_ != 0 {
+			t.Errorf("replaced %d times: %d objects were neither committed nor aborted", times, j.Open_)
+		}
+	}
 }

@@ -277,3 +277,40 @@ func TestACopyIsOfWhatWasMeant(t *testing.T) {
 		}
 	}
 }
+
+func TestAStoreTakesItsChecksumsAndWhatIsNotSigned(t *testing.T) {
+	b := objectstest.New(t)
+	for _, cfg := range []objects.Quirks{{Checksum: "crc32c"}, {Checksum: "md5"}, {Checksum: "none"}} {
+		unsigned := true
+		cfg.UnsignedPayload = &unsigned
+		options := b.Config("")
+		options.Quirks = cfg
+		c := client(t, options)
+		if err := c.Put(t.Context(), objects.New{Key: "k"}, []byte("1234")); err != nil {
+			t.Errorf("%s: %v", cfg.Checksum, err)
+		}
+		id, err := c.Begin(t.Context(), objects.New{Key: "parts"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		etags := make([]string, 2)
+		for i, size := range []int{5 << 20, 10} {
+			if etags[i], err = c.Part(t.Context(), "parts", id, i+1, random(size)); err != nil {
+				t.Errorf("%s: %v", cfg.Checksum, err)
+			}
+		}
+		if err := c.Complete(t.Context(), objects.New{Key: "parts"}, id, etags); err != nil {
+			t.Errorf("%s: %v", cfg.Checksum, err)
+		}
+		if n := len(b.Get("parts")); n != 5<<20+10 {
+			t.Errorf("%s: got %d bytes", cfg.Checksum, n)
+		}
+		info, err := c.Head(t.Context(), "parts")
+		if want := cfg.Checksum == "crc32c"; err != nil || info.Parts != 2 || want && (info.Checksum.Algorithm != "crc32c" || !info.Checksum.Parts) {
+			t.Errorf("%s: got %+v, %v", cfg.Checksum, info, err)
+		}
+		if err := c.Abort(t.Context(), "parts", id); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -28,8 +28,9 @@ type Source struct {
 	posted chan struct{} // a webhook was told something
 }
 
-// page is about what a page of a listing takes while it is read.
-const page = 3 << 20
+// page is about what a page of a listing takes while it is read: the client asks
+// for fewer keys when one has more than a MiB.
+const page = 3 << 19
 
 // Need implements [pipeline.Sized].
 func (s *Source) Need() (lane, shared int64) {
@@ -102,7 +103,7 @@ func (s *Source) look(ctx context.Context, client *objects.Client) ([]string, er
 	if more {
 		least = "at least "
 	}
-	found := []string{fmt.Sprintf("bucket %s: %s%d objects with prefix %q, in %d ranges of keys for %d lanes",
+	found := []string{fmt.Sprintf("bucket %s: %s%d objects with prefix %q; ranges of keys: %d, for %d lanes",
 		s.config.Bucket, least, len(page), s.config.Prefix, len(spans), checkedLanes)}
 	archived := map[string]int{}
 	for _, o := range page {

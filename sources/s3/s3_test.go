@@ -309,7 +309,7 @@ func TestCheckSaysWhatIsThere(t *testing.T) {
 	cfg := b.Config("")
 	cfg.Prefix = "logs/"
 	got, err := build(t, cfg).(*s3.Source).Check(t.Context())
-	if want := fmt.Sprintf("bucket %s: 16 objects with prefix \"logs/\", in 4 ranges of keys for 4 lanes", b.Name); err != nil || len(got) != 4 || got[0] != want || !strings.HasPrefix(got[1], "store: other") {
+	if want := fmt.Sprintf("bucket %s: 16 objects with prefix \"logs/\"; ranges of keys: 4, for 4 lanes", b.Name); err != nil || len(got) != 4 || got[0] != want || !strings.HasPrefix(got[1], "store: other") {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 	cfg.Bucket = "sluice-none"

@@ -21,6 +21,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"sluice/internal/awscreds"
+	"sluice/internal/pace"
 	"sluice/pipeline"
 )
 
@@ -157,7 +158,7 @@ func (s *service) try(ctx context.Context, action string, f func() error) error 
 			return s.failed(action, err, n, spent)
 		}
 		pipeline.Retried(ctx, why)
-		if err := sleep(ctx, wait); err != nil {
+		if err := pace.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -296,16 +297,4 @@ func whole(out any) error {
 		}
 	}
 	return nil
-}
-
-// sleep waits for d, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"sluice/internal/pace"
 	"sluice/pipeline"
 )
 
@@ -60,7 +61,7 @@ func (a *attempts) again(ctx context.Context, err error) error {
 		pipeline.Logger(ctx).Warn("the store cannot be used, trying again", "error", err, "for", a.limit())
 	}
 	pipeline.Retried(ctx, why)
-	return sleep(ctx, pause)
+	return pace.Sleep(ctx, pause)
 }
 
 // limit is the time to try again. A store that has never answered is most
@@ -101,16 +102,4 @@ func after(err error) time.Duration {
 		return e.After
 	}
 	return 0
-}
-
-// sleep waits for d, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -68,15 +68,11 @@ func (g *Gate) Enter(ctx context.Context) error {
 		if left <= 0 {
 			return nil
 		}
-		t := time.NewTimer(left)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if err := Sleep(ctx, left); err != nil {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			g.free()
-			return context.Cause(ctx)
+			return err
 		}
 	}
 }

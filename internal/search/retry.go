@@ -11,6 +11,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"sluice/internal/pace"
 	"sluice/pipeline"
 )
 
@@ -65,14 +66,7 @@ func (r *Retrier) Wait(ctx context.Context, err error) error {
 	wait = min(wait, left)
 	pipeline.Retried(ctx, cause)
 	pipeline.Logger(ctx).Warn("trying again", "cause", cause, "wait", wait.Round(time.Millisecond), "error", err)
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pace.Sleep(ctx, wait)
 }
 
 // Retry calls try until it succeeds, as [Retrier] says.

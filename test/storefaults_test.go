@@ -109,7 +109,7 @@ func TestFaultsOfTheStoreAreSurvived(t *testing.T) {
 			in: []*faultproxy.Rule{{Times: 20, Match: object, Edit: short(false)}}},
 		"200 with an error on Complete": {
 			out: []*faultproxy.Rule{{Method: "POST", Query: "uploadId=", Times: 4, Status: 200, Body: internals}}},
-		"the bucket is slow to list": {
+		"pages of the listing are cut": {
 			in: []*faultproxy.Rule{{Method: "GET", Query: "list-type=2", Times: 3, CutAfter: 900}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,6 +62,9 @@ func (c *copied) Copy(ctx context.Context) (n int64, ok bool, err error) {
 	if err := c.copy(ctx, made); err != nil {
 		return 0, false, c.refusal(ctx, err)
 	}
+	if err := c.placed(ctx); err != nil {
+		return 0, false, err
+	}
 	c.copies.Store(true)
 	c.size = c.source.Size
 	return c.size, true, c.end()

@@ -168,6 +168,9 @@ func (o *object) Commit(ctx context.Context) error {
 	if err := o.commit(ctx); err != nil {
 		return err
 	}
+	if err := o.placed(ctx); err != nil {
+		return err
+	}
 	return o.end()
 }
 

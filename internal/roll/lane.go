@@ -40,6 +40,10 @@ type object struct {
 	unknown    bool // nobody has counted the records of one of its items
 }
 
+// mostItems is how many items one object holds, at most: what is known of them
+// is in memory until it is durable.
+const mostItems = 5_000
+
 // rolled serves a lane whose items share objects.
 func (w *Writer) rolled(ctx context.Context, in pipeline.Lane, state string, items <-chan *pipeline.Item) (err error) {
 	l := &lane{Writer: w, Lane: in, timer: time.NewTimer(time.Hour), buf: make([]byte, copyBuffer)}
@@ -109,7 +113,7 @@ func (l *lane) take(ctx context.Context, it *pipeline.Item) error {
 		return nil
 	}
 	l.end.Hint = ""
-	if o := l.object; l.end == l.cut || o != nil && l.Roll.Bytes > 0 && o.bytes >= int64(l.Roll.Bytes) {
+	if o := l.object; l.end == l.cut || o != nil && l.Roll.Bytes > 0 && o.bytes >= int64(l.Roll.Bytes) || l.unit.Len() >= mostItems {
 		return l.complete(ctx)
 	}
 	return l.cutIfOld(ctx)

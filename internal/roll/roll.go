@@ -10,6 +10,7 @@
 //   - its stored bytes have reached Bytes, and the item has a position;
 //   - the next item would bring more than Records records into it: no object
 //     holds more. A single block with more is an error, blocks are not divided;
+//   - it has 5,000 items, which only happens with small streams;
 //   - it is Every old, counted from its first byte, and its last item has a
 //     position;
 //   - the input ends.

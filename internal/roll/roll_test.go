@@ -434,3 +434,19 @@ func TestRowsOfOtherPassesAreForgotten(t *testing.T) {
 		t.Errorf("got %v", rows)
 	}
 }
+
+func TestAnObjectOfManySmallItemsEnds(t *testing.T) {
+	var items []*pipeline.Item
+	for i := range 12_000 {
+		items = append(items, stream(fmt.Sprintf("%06d", i), "x"))
+	}
+	j := newJob(t, rolled, roll.Options{}, items...)
+	if res, err := j.run(t, t.Context()); err != nil || !res.Complete {
+		t.Fatalf("got %+v, %v", res, err)
+	}
+	var sizes []string
+	for _, content := range j.contents() {
+		sizes = append(sizes, fmt.Sprint(strings.Count(content, "x")))
+	}
+	equal(t, "items in objects", sizes, []string{"5000", "5000", "2000"})
+}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"sluice/internal/objects"
 )
 
 // placed looks whether the store lists the object under its key, if the key is
@@ -14,12 +16,18 @@ func (o *object) placed(ctx context.Context) error {
 	if !odd(o.new.Key) {
 		return nil
 	}
-	page, _, err := o.client.Page(ctx, o.new.Key, "", 1)
+	key, found := o.new.Key, false
+	dir := key[:strings.IndexByte(key, '/')+1] // MinIO lists what begins with all of the key even if it has another one
+	_, last := utf8.DecodeLastRuneInString(key)
+	err := o.client.ListUntil(ctx, dir, key[:len(key)-last], key, func(there objects.Object) error {
+		found = found || there.Key == key
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("put %s: it is there; does the store list %q? %w", o.client.Name(o.new.Key), o.new.Key, err)
+		return fmt.Errorf("put %s: it is there; does the store list %q? %w", o.client.Name(key), key, err)
 	}
-	if len(page) == 0 || page[0].Key != o.new.Key {
-		return fmt.Errorf("put %s: the store took it, and lists no %q: it takes the key for another one; leave the object out, or give it another key", o.client.Name(o.new.Key), o.new.Key)
+	if !found {
+		return fmt.Errorf("put %s: the store took it, and lists no %q: it takes the key for another one; leave the object out, or give it another key", o.client.Name(key), key)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (f *finisher) finish(ctx context.Context) error {
 		return nil
 	}
 	for {
-		rows, err := f.some()
+		rows, err := someRows(f.pass.Store, doneBucket, "", batch, every)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -98,22 +98,6 @@ func (f *finisher) finish(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// some reads the next rows.
-func (f *finisher) some() (rows []pipeline.Row, err error) {
-	enough := errors.New("enough")
-	err = f.pass.Store.Range(doneBucket, "", func(key string, value []byte) error {
-		rows = append(rows, pipeline.Row{Bucket: doneBucket, Key: key, Value: append([]byte(nil), value...)})
-		if len(rows) == batch {
-			return enough
-		}
-		return nil
-	})
-	if errors.Is(err, enough) {
-		err = nil
-	}
-	return rows, err
 }
 
 func (f *finisher) all(ctx context.Context, rows []pipeline.Row) error {

@@ -20,9 +20,6 @@ const hintBucket = "source.hints"
 // heads is how many objects a lane asks for at a time.
 const heads = 16
 
-// hint is a key that a notification named.
-type hint struct{ key, or string }
-
 // hints sends what is new among the hints of a lane. The token of a position is
 // the key of the last hint.
 func (l *listing) hints(ctx context.Context, out chan<- *pipeline.Item) error {
@@ -31,7 +28,7 @@ func (l *listing) hints(ctx context.Context, out chan<- *pipeline.Item) error {
 		return err
 	}
 	for {
-		some, err := l.some(from)
+		some, err := someRows(l.pass.Store, hintBucket, behind(from), 4*heads, l.mine)
 		if err != nil || len(some) == 0 {
 			return err
 		}
@@ -40,41 +37,25 @@ func (l *listing) hints(ctx context.Context, out chan<- *pipeline.Item) error {
 			return err
 		}
 		for i, o := range found {
-			if err := l.hinted(ctx, out, some[i].key, o); err != nil {
+			if err := l.hinted(ctx, out, some[i].Key, o); err != nil {
 				return err
 			}
 		}
-		from = some[len(some)-1].key
+		from = some[len(some)-1].Key
 	}
 }
 
-// some reads the next hints of a lane.
-func (l *listing) some(from string) (some []hint, err error) {
-	enough := errors.New("enough")
-	err = l.pass.Store.Range(hintBucket, behind(from), func(key string, or []byte) error {
-		if keys.Part(key, l.lane.Parts) != l.lane.Part {
-			return nil
-		}
-		some = append(some, hint{key, string(or)})
-		if len(some) == 4*heads {
-			return enough
-		}
-		return nil
-	})
-	if errors.Is(err, enough) {
-		err = nil
-	}
-	return some, err
-}
+// mine says whether a hint is the lane's.
+func (l *listing) mine(key string) bool { return keys.Part(key, l.lane.Parts) == l.lane.Part }
 
-// look asks what is under each key; nil: nothing.
-func (l *listing) look(ctx context.Context, some []hint) ([]*objects.Object, error) {
+// look asks what is under each key, or its other spelling; nil: nothing.
+func (l *listing) look(ctx context.Context, some []pipeline.Row) ([]*objects.Object, error) {
 	found := make([]*objects.Object, len(some))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(heads)
 	for i, hint := range some {
 		g.Go(func() error {
-			for _, key := range []string{hint.key, hint.or} {
+			for _, key := range []string{hint.Key, string(hint.Value)} {
 				if key == "" {
 					continue
 				}

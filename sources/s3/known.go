@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"sluice/internal/objects"
@@ -147,20 +146,10 @@ func (f *fresh) head() (*pipeline.Row, error) {
 }
 
 // fill reads some rows.
-func (f *fresh) fill() error {
-	enough := errors.New("enough")
-	f.rows = f.rows[:0]
-	err := f.store.Range(knownBucket, f.from, func(key string, value []byte) error {
-		f.rows = append(f.rows, pipeline.Row{Key: key, Value: append([]byte(nil), value...)})
-		f.from = behind(key)
-		if len(f.rows) == batch {
-			return enough
-		}
-		return nil
-	})
-	f.ended = err == nil
-	if errors.Is(err, enough) {
-		err = nil
+func (f *fresh) fill() (err error) {
+	f.rows, err = someRows(f.store, knownBucket, f.from, batch, every)
+	if f.ended = len(f.rows) < batch; !f.ended {
+		f.from = behind(f.rows[batch-1].Key)
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package s3
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -224,19 +223,11 @@ func (r *reader) await(ctx context.Context, wait time.Duration) ([]pipeline.Row,
 }
 
 // inbox gives the rows that take what a webhook was told.
-func (r *reader) inbox() (rows []pipeline.Row, err error) {
-	enough := errors.New("enough")
-	err = r.pass.Store.Range(inboxBucket, "", func(key string, or []byte) error {
-		rows = append(rows,
-			pipeline.Row{Bucket: inboxBucket, Key: key},
-			pipeline.Row{Bucket: hintBucket, Key: key, Value: append([]byte{}, or...)})
-		if len(rows) >= 2*mostHints {
-			return enough
-		}
-		return nil
-	})
-	if errors.Is(err, enough) {
-		err = nil
+func (r *reader) inbox() ([]pipeline.Row, error) {
+	told, err := someRows(r.pass.Store, inboxBucket, "", mostHints, every)
+	rows := make([]pipeline.Row, 0, 2*len(told))
+	for _, t := range told {
+		rows = append(rows, pipeline.Row{Bucket: inboxBucket, Key: t.Key}, pipeline.Row{Bucket: hintBucket, Key: t.Key, Value: t.Value})
 	}
 	return rows, err
 }

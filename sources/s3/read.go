@@ -57,7 +57,7 @@ type listing struct {
 	*reader
 	ahead *ahead
 	keys  span // behind the position
-	times times
+	spec  spec
 	lane  pipeline.Lane
 	from  pipeline.Position
 	left  int // objects that nobody wants, since the last one that somebody did
@@ -65,7 +65,7 @@ type listing struct {
 
 func (r *reader) lister(lane pipeline.Lane, from pipeline.Position) (*listing, error) {
 	spec, keys, err := parseSpec(lane.Spec)
-	return &listing{reader: r, keys: keys, times: spec.times, lane: lane, from: from}, err
+	return &listing{reader: r, keys: keys, spec: spec, lane: lane, from: from}, err
 }
 
 // all sends all items.
@@ -73,7 +73,7 @@ func (l *listing) all(ctx context.Context, out chan<- *pipeline.Item) error {
 	if l.config.Versions == allVersions {
 		return l.versions(ctx, out)
 	}
-	if spec, _, _ := parseSpec(l.lane.Spec); spec.Keys == hintLanes {
+	if l.spec.Keys == hintLanes {
 		return l.hints(ctx, out)
 	}
 	after, err := untoken(l.from.Token)
@@ -132,7 +132,7 @@ func (l *listing) send(ctx context.Context, out chan<- *pipeline.Item, o objects
 
 // wants says whether an object is one of those that were asked for.
 func (l *listing) wants(o objects.Object) bool {
-	return l.wanted.takes(o, strings.TrimPrefix(o.Key, l.config.Prefix), l.times)
+	return l.wanted.takes(o, strings.TrimPrefix(o.Key, l.config.Prefix), l.spec.times)
 }
 
 // give sends an object, and what comes with it.

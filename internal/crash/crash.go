@@ -17,6 +17,7 @@ import (
 const (
 	AfterContext    = "after-context"     // a search context is in the store, its first page not read
 	AfterCut        = "after-cut"         // a cut is in the store, its unit not completed
+	AfterBegin      = "after-begin"       // an upload is begun, its id not in the store
 	AfterLastPart   = "after-last-part"   // all parts are uploaded, the object not completed
 	AfterComplete   = "after-complete"    // the object is visible, its unit not done
 	AfterRename     = "after-rename"      // the file is visible, its unit not done
@@ -28,7 +29,7 @@ const (
 )
 
 // Points lists all names.
-var Points = []string{AfterContext, AfterCut, AfterLastPart, AfterComplete, AfterRename, AfterBulkReply, BeforeSave, InSave, AfterSave, AfterDeadLetter}
+var Points = []string{AfterContext, AfterCut, AfterBegin, AfterLastPart, AfterComplete, AfterRename, AfterBulkReply, BeforeSave, InSave, AfterSave, AfterDeadLetter}
 
 type plan struct {
 	name string

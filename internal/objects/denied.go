@@ -8,7 +8,7 @@ import (
 // permissions are what operations need, where that is not called as they are.
 var permissions = map[string]string{
 	"ListObjectsV2": "s3:ListBucket", "HeadBucket": "s3:ListBucket", "ListObjectVersions": "s3:ListBucketVersions",
-	"ListMultipartUploads": "s3:ListBucketMultipartUploads", "HeadObject": "s3:GetObject", "CopyObject": "s3:PutObject",
+	"ListMultipartUploads": "s3:ListBucketMultipartUploads", "ListParts": "s3:ListMultipartUploadParts", "HeadObject": "s3:GetObject", "CopyObject": "s3:PutObject",
 	"CreateMultipartUpload": "s3:PutObject", "UploadPart": "s3:PutObject", "UploadPartCopy": "s3:PutObject", "CompleteMultipartUpload": "s3:PutObject",
 }
 

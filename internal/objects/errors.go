@@ -178,6 +178,10 @@ func newError(resp *http.Response) *Error {
 	return e
 }
 
+// Now is the time by the store's clock, as far as it is known: a store takes no
+// signature of a time that is more than a quarter of an hour off ([Tolerance]).
+func (c *Client) Now() time.Time { return time.Now().Add(time.Duration(c.skew.Load())) }
+
 // learn takes the store's time from its answer that ours is wrong. A reply to
 // HEAD does not say so; it says only the time.
 func (c *Client) learn(e *Error, resp *http.Response) {
@@ -187,7 +191,7 @@ func (c *Client) learn(e *Error, resp *http.Response) {
 	}
 	ahead := time.Until(date)
 	off := (ahead - time.Duration(c.skew.Load())).Abs()
-	if e.Code == codeForbidden && off > tolerance {
+	if e.Code == codeForbidden && off > Tolerance {
 		e.Code = codeSkewed
 	}
 	if e.Code == codeSkewed {
@@ -195,8 +199,10 @@ func (c *Client) learn(e *Error, resp *http.Response) {
 	}
 }
 
+// Tolerance is that of stores for the time of a signature.
+const Tolerance = 15 * time.Minute
+
 const (
-	tolerance     = 15 * time.Minute // of stores, for the time of a signature
 	codeSkewed    = "RequestTimeTooSkewed"
 	codeDenied    = "AccessDenied"
 	codeForbidden = "Forbidden" // a 403 without a document

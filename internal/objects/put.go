@@ -37,8 +37,19 @@ type New struct {
 	LockUntil          time.Time
 	LegalHold          bool // it cannot be changed until the hold is lifted
 
-	Begun func(upload string) error // is told the id of each upload before anything is sent to it; may be nil
-	Made  func(etag string)         // is told the ETag once the object is made; may be nil
+	Journal Journal           // is told of each upload in parts; may be nil
+	Made    func(etag string) // is told the ETag once the object is made; may be nil
+}
+
+// Journal is told of uploads in parts, so that what a process that dies leaves
+// behind can be found. Its errors end the making of the object.
+type Journal interface {
+	// Beginning comes before the first request to begin an upload.
+	Beginning() error
+
+	// Begun comes before anything is sent to the upload. If it is not sure,
+	// the store may have others under the key, of tries whose replies were lost.
+	Begun(upload string, sure bool) error
 }
 
 // made tells of an object that was made.

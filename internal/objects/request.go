@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 )
 
 // request is one request, which may be sent several times.
@@ -23,6 +22,7 @@ type request struct {
 	header http.Header // besides what all requests have; not changed
 	body   []byte      // not kept after the request
 	bucket *place      // nil: that of the client
+	sent   int         // how often it was
 }
 
 // mostReply is how many bytes of a reply that is read at once are taken.
@@ -99,6 +99,7 @@ func readAll(resp *http.Response) ([]byte, error) {
 
 // roundTrip is send without waiting.
 func (c *Client) roundTrip(ctx context.Context, r *request) (*http.Response, error) {
+	r.sent++
 	creds, err := c.creds.Retrieve(ctx)
 	if err != nil {
 		return nil, err
@@ -111,8 +112,7 @@ func (c *Client) roundTrip(ctx context.Context, r *request) (*http.Response, err
 	defer sent.end()
 	req := c.build(sent.trace(ctx), r, p)
 	if creds.AccessKeyID != "" { // right before it is sent: a signature grows old
-		now := time.Now().Add(time.Duration(c.skew.Load()))
-		if err := c.signer.SignHTTP(ctx, creds, req, req.Header.Get(hashHeader), p.service, p.region, now); err != nil {
+		if err := c.signer.SignHTTP(ctx, creds, req, req.Header.Get(hashHeader), p.service, p.region, c.Now()); err != nil {
 			return nil, fmt.Errorf("sign: %w", err)
 		}
 	}

@@ -14,22 +14,28 @@ import (
 )
 
 // Begin begins an upload in parts and returns its id, also with an error of
-// n.Begun. A reply that is lost leaves an upload behind that nobody knows.
+// n.Journal. A reply that is lost leaves an upload behind whose id nobody knows.
 func (c *Client) Begin(ctx context.Context, n New) (upload string, err error) {
 	h := n.headers()
 	if c.profile.checksum == sumCRC32C { // without it, AWS takes no checksums of parts
 		h["X-Amz-Checksum-Algorithm"] = []string{"CRC32C"}
 	}
+	if n.Journal != nil {
+		if err := n.Journal.Beginning(); err != nil {
+			return "", err
+		}
+	}
 	var reply struct{ UploadId string }
-	err = c.document(ctx, &request{op: "CreateMultipartUpload", method: http.MethodPost, key: n.Key, query: query("uploads", ""), header: h}, &reply)
+	r := &request{op: "CreateMultipartUpload", method: http.MethodPost, key: n.Key, query: query("uploads", ""), header: h}
+	err = c.document(ctx, r, &reply)
 	if err == nil && reply.UploadId == "" {
 		err = errors.New("the store gave no upload id")
 	}
 	if err != nil {
 		return "", fmt.Errorf("put %s: begin upload: %w", c.Name(n.Key), err)
 	}
-	if n.Begun != nil {
-		err = n.Begun(reply.UploadId)
+	if n.Journal != nil {
+		err = n.Journal.Begun(reply.UploadId, r.sent == 1)
 	}
 	return reply.UploadId, err
 }
@@ -113,6 +119,20 @@ func (c *Client) Abort(ctx context.Context, key, upload string) error {
 		return fmt.Errorf("abort upload of %s: %w", c.Name(key), err)
 	}
 	return nil
+}
+
+// Empty says whether an upload has no part yet. It fails with [ErrNoUpload] if
+// there is none.
+func (c *Client) Empty(ctx context.Context, key, upload string) (bool, error) {
+	var reply struct {
+		XMLName xml.Name `xml:"ListPartsResult"`
+		Part    []struct{ PartNumber int }
+	}
+	r := &request{op: "ListParts", key: key, query: query("max-parts", "1", "uploadId", upload)}
+	if err := c.document(ctx, r, &reply); err != nil {
+		return false, fmt.Errorf("list parts of %s: %w", c.Name(key), err)
+	}
+	return len(reply.Part) == 0, nil
 }
 
 // uploadList is a page of a listing of uploads.

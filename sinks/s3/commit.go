@@ -116,13 +116,13 @@ func (o *object) inspect(ctx context.Context) (ours bool, err error) {
 	}
 	if mine, theirs := compared(o.owner, there.Meta); theirs != nil && *theirs == mine && there.Size == o.size {
 		o.etag = there.ETag
-		return true, o.abandon(ctx) // a run beside this one may have made it: then this upload is left
+		return true, nil // a run beside this one may have made it: then this upload is left, and not done
 	}
 	return false, o.replace(there)
 }
 
 func (o *object) request(ctx context.Context) error {
-	o.new.Made = func(etag string) { o.etag = etag }
+	o.new.Made = func(etag string) { o.etag, o.uploads.done = etag, o.upload }
 	if o.upload == "" {
 		return o.client.Put(ctx, o.new, o.part)
 	}

@@ -67,24 +67,16 @@ func (c *copied) Copy(ctx context.Context) (n int64, ok bool, err error) {
 	}
 	c.copies.Store(true)
 	c.size = c.source.Size
-	return c.size, true, c.end()
+	return c.size, true, c.end(ctx)
 }
 
 // copy has the store make the object. An upload that it takes is known before
 // anything is in it.
 func (c *copied) copy(ctx context.Context, n objects.New) error {
 	n.Absent, n.Match = false, ""
-	n.Made = func(etag string) { c.etag = etag }
-	upload := ""
-	n.Begun = func(id string) error {
-		upload = id
-		return c.remember(id, n.Key)
-	}
-	err := c.client.Copy(ctx, n, objects.From{Bucket: c.from.Bucket(), Object: c.source})
-	if upload != "" && err == nil {
-		err = c.forget(upload)
-	}
-	return err
+	n.Journal = &c.uploads
+	n.Made = func(etag string) { c.etag, c.uploads.done = etag, c.uploads.last() }
+	return c.client.Copy(ctx, n, objects.From{Bucket: c.from.Bucket(), Object: c.source})
 }
 
 // refusal is nil if the store has said that it does not copy this: then the

@@ -82,11 +82,13 @@ func fresh() *pipelinetest.Store { return &pipelinetest.Store{World: &pipelinete
 // uploads gives the rows of uploads in a store.
 func uploads(t *testing.T, s pipeline.Store) (keys []string) {
 	t.Helper()
-	if err := s.Range("sink.uploads", "", func(_ string, key []byte) error {
-		keys = append(keys, string(key))
-		return nil
-	}); err != nil {
-		t.Fatal(err)
+	for _, bucket := range []string{"sink.uploads", "sink.beginnings"} {
+		if err := s.Range(bucket, "", func(_ string, key []byte) error {
+			keys = append(keys, string(key))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return keys
 }

@@ -17,22 +17,23 @@ import (
 // is sent, if there is a spare buffer. It implements [roll.Object].
 type object struct {
 	*target
-	owner  roll.Owner // hashed
-	new    objects.New
-	of     *original       // whose metadata it is to have; nil: none
-	single bool            // of one item: it may turn out to be small
-	item   *pipeline.Item  // if it is
-	asked  bool            // new says on which condition it is made
-	ctx    context.Context // of Create, under which parts are sent: io.Writer has none
-	cancel context.CancelFunc
-	size   int64
-	part   []byte // being filled; nil: none yet
-	small  bool   // which is a small buffer
-	upload string // "": nothing was sent
-	etags  []string
-	flight errgroup.Group // sends the last of etags
-	spare  atomic.Bool    // it has the right to a second buffer
-	etag   string         // of the object, once it is made
+	owner   roll.Owner // hashed
+	new     objects.New
+	of      *original       // whose metadata it is to have; nil: none
+	single  bool            // of one item: it may turn out to be small
+	item    *pipeline.Item  // if it is
+	asked   bool            // new says on which condition it is made
+	ctx     context.Context // of Create, under which parts are sent: io.Writer has none
+	cancel  context.CancelFunc
+	size    int64
+	part    []byte // being filled; nil: none yet
+	small   bool   // which is a small buffer
+	upload  string // "": nothing was sent
+	uploads journal
+	etags   []string
+	flight  errgroup.Group // sends the last of etags
+	spare   atomic.Bool    // it has the right to a second buffer
+	etag    string         // of the object, once it is made
 }
 
 // Write implements io.Writer. It sends a part when the next byte has no room
@@ -149,7 +150,7 @@ func (o *object) begin() (err error) {
 		return err
 	}
 	n := o.new
-	n.Begun = func(id string) error { return o.remember(id, o.new.Key) }
+	n.Journal = &o.uploads
 	o.upload, err = o.client.Begin(o.ctx, n)
 	return err
 }
@@ -171,7 +172,7 @@ func (o *object) Commit(ctx context.Context) error {
 	if err := o.placed(ctx); err != nil {
 		return err
 	}
-	return o.end()
+	return o.end(ctx)
 }
 
 // ETag implements [roll.Tagged].
@@ -181,29 +182,14 @@ func (o *object) ETag() string { return o.etag }
 func (o *object) Abort(ctx context.Context) error {
 	o.cancel()
 	o.flight.Wait() // it was told to stop, and why it failed has been said
-	o.empty()
-	if err := o.abandon(ctx); err != nil {
-		return err
-	}
-	return o.end()
-}
-
-// abandon removes the parts that were sent, if they are no object.
-func (o *object) abandon(ctx context.Context) error {
-	if o.upload == "" {
-		return nil
-	}
-	return o.client.Abort(ctx, o.new.Key, o.upload)
+	return o.end(ctx)
 }
 
 // end gives back what the object holds.
-func (o *object) end() error {
+func (o *object) end(ctx context.Context) error {
 	o.cancel()
 	o.empty()
-	if o.upload == "" {
-		return nil
-	}
-	return o.forget(o.upload)
+	return o.uploads.end(ctx)
 }
 
 // empty gives back the buffer that is being filled.

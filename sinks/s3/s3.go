@@ -35,12 +35,13 @@
 //
 // # Uploads
 //
-// The id of an upload is in the Store before its first part. What a run that
-// was killed left behind is aborted by the next one. A run that is killed in
-// the instant between the store's reply and the Put leaves an upload that
-// nobody knows. Nothing that can be listed of an upload says whose it is, so
-// none that is not in the Store is ever aborted: check counts them, and a
-// lifecycle rule AbortIncompleteMultipartUpload removes them.
+// That an upload is to begin is in the Store before it is asked for, and its id
+// before its first part. What a run that was killed left behind is aborted by
+// the next one: uploads whose id is known, and of those whose reply was lost, or
+// came too late for the Store, each that is of the very key, has no part, and
+// was begun since then. All others stay, because nothing that can be listed of
+// an upload says whose it is: check counts them, and a lifecycle rule
+// AbortIncompleteMultipartUpload removes them.
 package s3
 
 import (

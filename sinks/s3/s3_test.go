@@ -239,31 +239,6 @@ func TestAFailedAbortLosesNoBuffer(t *testing.T) {
 	}
 }
 
-func TestUploadsOfAKilledRunAreAbortedAndNoOthers(t *testing.T) {
-	b := objectstest.New(t)
-	begin := func(key string) string {
-		out, err := b.API.CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{Bucket: &b.Name, Key: &key})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return *out.UploadId
-	}
-	store := fresh()
-	mine := begin("mine")
-	begin("other")
-	store.Put(pipeline.Row{Bucket: "sink.uploads", Key: mine, Value: []byte("mine")},
-		pipeline.Row{Bucket: "sink.uploads", Key: "gone", Value: []byte("mine")})
-	if _, err := pipe(t, items{item("k", "v")}, options(b, "", "{key}"), store).Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := b.Uploads(); !slices.Equal(got, []string{"other"}) {
-		t.Errorf("got uploads %q, want the other's", got)
-	}
-	if got := uploads(t, store); len(got) > 0 {
-		t.Errorf("got rows %q, want none", got)
-	}
-}
-
 func TestOthersObjectsAreNotReplaced(t *testing.T) {
 	b := objectstest.New(t)
 	const rolled = "{lane}-{sequence}"

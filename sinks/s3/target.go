@@ -4,16 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 
 	"sluice/internal/objects"
 	"sluice/internal/roll"
 	"sluice/pipeline"
 )
-
-// uploadBucket holds the uploads that were begun and not ended: id to key.
-const uploadBucket = "sink.uploads"
 
 // target makes objects. It implements [roll.Target].
 type target struct {
@@ -29,7 +25,7 @@ type target struct {
 
 // Create implements [roll.Target].
 func (t *target) Create(ctx context.Context, d roll.Draft) (roll.Object, error) {
-	o := &object{target: t, owner: hashed(d.Owner), single: d.Owner.Source != "" && cap(t.parts.small) > 0, new: objects.New{Key: d.Key}}
+	o := &object{target: t, uploads: journal{t: t, key: d.Key}, owner: hashed(d.Owner), single: d.Owner.Source != "" && cap(t.parts.small) > 0, new: objects.New{Key: d.Key}}
 	if err := t.describe(&o.new, d.Beside); err != nil {
 		return nil, err
 	}
@@ -90,42 +86,4 @@ func (t *target) Remove(ctx context.Context, key string, owner roll.Owner) (stay
 		return !may, err
 	}
 	return false, t.client.DeleteIf(ctx, there.Object)
-}
-
-// abortLeft aborts the uploads that a run which was killed left behind.
-func (t *target) abortLeft(ctx context.Context) error {
-	left := map[string]string{}
-	err := t.store.Range(uploadBucket, "", func(id string, key []byte) error {
-		left[id] = string(key)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("state: uploads: %w", err)
-	}
-	for id, key := range left {
-		if err := t.client.Abort(ctx, key, id); err != nil {
-			return err
-		}
-		if err := t.forget(id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// remember puts an upload into the Store.
-func (t *target) remember(id, key string) error {
-	return t.note(pipeline.Row{Bucket: uploadBucket, Key: id, Value: []byte(key)})
-}
-
-// forget removes an upload that has ended.
-func (t *target) forget(id string) error {
-	return t.note(pipeline.Row{Bucket: uploadBucket, Key: id})
-}
-
-func (t *target) note(row pipeline.Row) error {
-	if err := t.store.Put(row); err != nil {
-		return fmt.Errorf("state: upload: %w", err)
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 
 	"sluice/internal/awscreds"
 	"sluice/internal/objects"
@@ -153,9 +155,7 @@ func (b *Bucket) Meta(key string) map[string]string {
 // Uploads gives the keys of uploads that were not ended.
 func (b *Bucket) Uploads() (keys []string) {
 	b.t.Helper()
-	out, err := b.API.ListMultipartUploads(context.Background(), &s3.ListMultipartUploadsInput{Bucket: &b.Name})
-	b.must(err)
-	for _, u := range out.Uploads {
+	for _, u := range b.uploads() {
 		keys = append(keys, *u.Key)
 	}
 	return keys
@@ -164,12 +164,29 @@ func (b *Bucket) Uploads() (keys []string) {
 // AbortUploads aborts uploads that were not ended.
 func (b *Bucket) AbortUploads() {
 	b.t.Helper()
+	for _, u := range b.uploads() {
+		_, err := b.API.AbortMultipartUpload(context.Background(), &s3.AbortMultipartUploadInput{Bucket: &b.Name, Key: u.Key, UploadId: u.UploadId})
+		b.must(err)
+	}
+}
+
+// uploads lists uploads. MinIO lists them out of its memory, and there are some
+// which it knows nothing of when it is asked for one: when the client of the
+// request that begins one is killed.
+func (b *Bucket) uploads() (all []types.MultipartUpload) {
+	b.t.Helper()
 	ctx := context.Background()
 	out, err := b.API.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b.Name})
 	b.must(err)
 	for _, u := range out.Uploads {
-		b.API.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.Name, Key: u.Key, UploadId: u.UploadId})
+		_, err := b.API.ListParts(ctx, &s3.ListPartsInput{Bucket: &b.Name, Key: u.Key, UploadId: u.UploadId})
+		if e := smithy.APIError(nil); errors.As(err, &e) && e.ErrorCode() == "NoSuchUpload" {
+			continue
+		}
+		b.must(err)
+		all = append(all, u)
 	}
+	return all
 }
 
 // Needs skips the test if the store has not what the test is about.

@@ -60,6 +60,7 @@ func (j *job) configure(t *testing.T, config string) {
 // outcome is what a run left behind.
 type outcome struct {
 	Status  int
+	Stdout  string // of commands other than run
 	Stderr  string
 	MaxRSS  int64 // bytes
 	CPU     time.Duration
@@ -164,6 +165,36 @@ func (j *job) want(t *testing.T, status int, pipelines ...string) outcome {
 		t.Fatalf("exit status %d, want %d\n%s", o.Status, status, o.Stderr)
 	}
 	return o
+}
+
+// command runs another command than run, and fails unless its exit status is
+// status.
+func (j *job) command(t *testing.T, status int, args ...string) outcome {
+	t.Helper()
+	var out, messages bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = j.dir, &out, &messages
+	cmd.Env = append(os.Environ(), j.env...)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	o := outcome{Status: cmd.ProcessState.ExitCode(), Stdout: out.String(), Stderr: messages.String()}
+	if o.Status != status {
+		t.Fatalf("%q: exit status %d, want %d\n%s%s", args, o.Status, status, o.Stdout, o.Stderr)
+	}
+	return o
+}
+
+// prints fails unless the result contains all of parts.
+func (o outcome) prints(t *testing.T, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(o.Stdout, p) {
+			t.Errorf("the result does not contain %q:\n%s", p, o.Stdout)
+		}
+	}
 }
 
 // says fails unless the run's messages contain all of parts.

@@ -99,9 +99,8 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 		took = time.Since(time.Unix(0, at))
 		sent -= took
 	}
-	if limit, why := c.gate.Leave(pace.Reply{Kind: r.kind(), Begun: begun, Took: took, Busy: overload(err), Err: err}); why != "" {
-		pipeline.Logger(ctx).Debug("fewer requests wait for a reply at the same time", "now", limit, "because", why)
-	}
+	limit, why := c.gate.Leave(pace.Reply{Kind: r.kind(), Begun: begun, Took: took, Busy: overload(err), Err: err})
+	fewer(ctx, limit, why)
 	if err != nil {
 		w.end()
 		if e := AsError(err); e != nil && busy(e.Status) {
@@ -121,6 +120,20 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 // zips says whether the body may go compressed. What is small says nothing
 // about the network.
 func (c *Client) zips(r Request) bool { return r.Zip && c.aws == nil && len(r.Body) >= leastZipped }
+// fewer says that the gate lets fewer requests wait, if it does.
+func fewer(ctx context.Context, limit int, why string) {
+	if why != "" {
+		pipeline.Logger(ctx).Debug("fewer requests wait for a reply at the same time", "now", limit, "because", why)
+	}
+}
+
+// Overloaded says that the reply to a request that was begun at some time said,
+// in its body, that the cluster has too much to do: fewer requests are under way
+// then, as if its status had said so.
+func (c *Client) Overloaded(ctx context.Context, begun time.Time, cause string) {
+	limit, why := c.gate.Lower(begun, cause)
+	fewer(ctx, limit, why)
+}
 
 // kind names requests that take about as long as each other.
 func (r Request) kind() string {

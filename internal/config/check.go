@@ -80,6 +80,9 @@ func (d *decoder) stages(p *Pipeline) {
 	if r, ok := p.Source.Options.(kind.Repeater); ok {
 		p.env.Repeats = r.Repeats()
 	}
+	if m, ok := p.Sink.Options.(kind.Maker); ok {
+		p.env.Makes = m.Makes()
+	}
 	p.env.Target, _ = p.Sink.Options.(kind.Lister)
 	if _, ok := p.Source.Options.(kind.News); !ok && p.env.New && p.Source.Kind != "" {
 		at := spot{base: join("pipelines", p.Name)}.in("mode")

@@ -47,6 +47,7 @@ type Env struct {
 	Repeats   bool   // items of the source may share a key: they differ in their versions
 	Versions  bool   // the sink orders the writes to one _id by the _version of records
 	Target    Lister // the sink, if it is one
+	Makes     bool   // the sink makes indices of metadata: a source that can find some gives it
 	Scratch   string // directory for files that are worth nothing to another process; it need not be there
 	Transient bool   // the state lives no longer than the process (copy without --state)
 
@@ -98,6 +99,9 @@ type Lister interface {
 	// ends it.
 	List(ctx context.Context, index string, yield func(id, routing []byte, version int64) error) error
 }
+
+// Maker is a Sink that can say that it makes indices of metadata.
+type Maker interface{ Makes() bool }
 
 // Describer is a Source that can say that it gives metadata beside its items:
 // the sink is then asked whether it takes that too.

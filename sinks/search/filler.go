@@ -21,6 +21,7 @@ type filler struct {
 	index []byte              // the last _index that was checked, as it stood in the record
 	fault fault               // what was found
 	seen  map[string]struct{} // those that were noted
+	fresh []string            // of seen: those that nothing was written to
 	notes []pipeline.Row      // not yet with a request
 }
 
@@ -152,8 +153,13 @@ func (f *filler) record(ctx context.Context, it *pipeline.Item, line []byte, num
 }
 
 // place sees to it that there is room in the request for the record that was
-// looked at last.
+// looked at last, and that its index is ready.
 func (f *filler) place(ctx context.Context, line []byte) error {
+	for ; len(f.fresh) > 0; f.fresh = f.fresh[1:] {
+		if err := f.around.prepare(ctx, f.fresh[0]); err != nil {
+			return err
+		}
+	}
 	if !f.q.fits(line, &f.env, int(f.most.Load())) {
 		if err := f.next(ctx); err != nil {
 			return err
@@ -227,6 +233,7 @@ func (f *filler) target(raw []byte) fault {
 	}
 	if _, ok := f.seen[string(name)]; !ok {
 		f.seen[string(name)] = struct{}{}
+		f.fresh = append(f.fresh, string(name))
 		f.notes = append(f.notes, pipeline.Row{Bucket: bucket, Key: string(name), Value: []byte{1}})
 	}
 	return sound

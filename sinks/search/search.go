@@ -40,6 +40,7 @@ const Routing = "routing"
 // Config is the options of the sink.
 type Config struct {
 	search.Config
+	Around
 	Index    string     `yaml:"index" doc:"Index or alias that all records are written to; default: the one that each record names."`
 	Bulk     unit.Bytes `yaml:"bulk" default:"4MiB" doc:"Size of a bulk request, before compression; at most 90MiB."`
 	Action   string     `yaml:"action" default:"index" enum:"index|create" doc:"create leaves documents as they are that exist already, and is what data streams need; index replaces them."`
@@ -53,7 +54,7 @@ const (
 
 // Problems implements kind.Sink.
 func (c *Config) Problems(kind.Env) []kind.Problem {
-	list := c.Config.Problems()
+	list := append(c.Config.Problems(), c.Around.problems(c.Index)...)
 	if c.Bulk < minBulk || c.Bulk > maxBulk {
 		list = append(list, kind.Problem{Option: "bulk", Message: fmt.Sprintf("%s is not between %s and %s", c.Bulk, unit.Bytes(minBulk), unit.Bytes(maxBulk))})
 	}
@@ -73,7 +74,10 @@ func (c *Config) Takes(in kind.Form) *kind.Problem {
 	case kind.Records:
 		return nil
 	case kind.Metadata:
-		return &kind.Problem{Message: "it makes no index from metadata: let the source take data alone (take: data), or write to s3 or file and create the index from its _index.json"}
+		if c.Create.Metadata {
+			return nil
+		}
+		return &kind.Problem{Message: "it makes no index from metadata: set create: {metadata: true}, or let the source take data alone (take: data)"}
 	}
 	return &kind.Problem{Message: "it takes records, not bytes: leave out what compresses records; before objects, add lines, and decompress if they are compressed"}
 }
@@ -92,7 +96,7 @@ func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{client: client, cfg: *c, limit: int(c.Bulk), maxRecord: env.MaxRecord}
+	s := &Sink{client: client, cfg: *c, news: env.New, limit: int(c.Bulk), maxRecord: env.MaxRecord}
 	s.requests.New = func() any { return newRequest(s.limit) }
 	if c.Index != "" {
 		s.index, err = json.Marshal(c.Index)
@@ -104,6 +108,7 @@ func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
 type Sink struct {
 	client    *search.Client
 	cfg       Config
+	news      bool   // passes take what is new
 	limit     int    // bytes of a request
 	index     []byte // as JSON; nil: that of the record
 	maxRecord int64
@@ -122,8 +127,13 @@ func (s *Sink) Need() (lane, shared int64) {
 }
 
 // Open implements pipeline.Sink.
-func (s *Sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error) {
-	w := &writer{Sink: s, store: p.Store}
+func (s *Sink) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Writer, error) {
+	a, err := s.openAround(ctx, p)
+	if err != nil {
+		s.client.Close()
+		return nil, err
+	}
+	w := &writer{Sink: s, around: a, store: p.Store}
 	w.most.Store(int64(s.limit))
 	return w, nil
 }

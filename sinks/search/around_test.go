@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -258,14 +257,12 @@ func metadata(cfg *search.Config) { cfg.Create.Metadata = true }
 // TestAnIndexIsMadeOfItsDocumentBeforeItsFirstRecord: the document comes late,
 // as an object and as a block.
 func TestAnIndexIsMadeOfItsDocumentBeforeItsFirstRecord(t *testing.T) {
-	object := pipeline.BodyFunc(func(context.Context) (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader(`{"settings": {"index.codec":"best_compression"}, "mappings": {"x": 1.0}}`)), nil
-	})
-	for name, body := range map[string]pipeline.Body{"object": object, "block": nil} {
+	object := bodies("dump/logs/_index.json", `{"settings": {"index.codec":"best_compression"}, "mappings": {"x": 1.0}}`)
+	for name, object := range map[string]map[string]pipeline.Body{"object": object, "block": nil} {
 		w := newTown(t)
 		w.put("there")
 		d := &describing{loading: newLoading(append(some(0, 3), rec("there", "1", "{}"))), slow: 50 * time.Millisecond,
-			keys: []string{"dump/.system/_index.json", "dump/empty/_index.json", "dump/logs/_index.json", "dump/there/_index.json", "dump/x/_ingest_pipeline.json"}, bodies: map[string]pipeline.Body{"dump/logs/_index.json": body}}
+			keys: []string{"dump/.system/_index.json", "dump/empty/_index.json", "dump/logs/_index.json", "dump/there/_index.json", "dump/x/_ingest_pipeline.json"}, bodies: object}
 		res, err := d.runWith(t.Context(), t, d, w.config(metadata))
 		if err != nil || !res.Complete || res.Counts.Written != 4 {
 			t.Fatalf("%s: %+v, %v", name, res, err)
@@ -274,7 +271,7 @@ func TestAnIndexIsMadeOfItsDocumentBeforeItsFirstRecord(t *testing.T) {
 			`PUT empty {"aliases":{"a":{}},"mappings":{"_meta":{"of":"dump/empty/_index.json"}}}`,
 			`PUT logs {"aliases":{"a":{}},"mappings":{"_meta":{"of":"dump/logs/_index.json"}}}`, "bulk", "POST logs/_refresh", "POST there/_refresh",
 		}
-		if body != nil {
+		if object != nil {
 			want[1] = `PUT logs {"mappings":{"x":1.0},"settings":{"index.codec":"best_compression"}}`
 		}
 		if diff := cmp.Diff(want, w.trace); diff != "" {

@@ -201,6 +201,13 @@ type describing struct {
 	failure error                    // at the end
 }
 
+// bodies is an object of a key.
+func bodies(key, text string) map[string]pipeline.Body {
+	return map[string]pipeline.Body{key: pipeline.BodyFunc(func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(text)), nil
+	})}
+}
+
 // Open implements pipeline.Source.
 func (d *describing) Open(context.Context, *pipeline.Pass) (pipeline.Reader, error) {
 	return describingReader{d}, nil

@@ -25,19 +25,13 @@ type Around struct {
 
 // Create is what a missing index is made from.
 type Create struct {
-	Metadata bool   `yaml:"metadata" doc:"Its _index.json, which the source gives: an opensearch source that takes indices, or an s3 or file source, below whose prefix or directory the documents are (see take). Every index that has one is made, also if it has no data; one that has data and no document is an error. The last directory of the key names the index; under another name it is made without its aliases."`
-	File     string `yaml:"file" doc:"A file with the JSON of settings, mappings and aliases, for all of them."`
+	Metadata bool   `yaml:"metadata" doc:"Its _index.json, which the source gives: an opensearch source that takes indices, or an s3 or file source, below whose prefix or directory the documents are (see take). Every index that has one is made, also if it has no data; one that has data and no document is made from file, or an error. The last directory of the key names the index; under another name it is made without its aliases."`
+	File     string `yaml:"file" doc:"A file with the JSON of settings, mappings and aliases, for all of them; with metadata, for those that have no document."`
 }
 
 // problems checks the options.
 func (a *Around) problems(index string) (list []kind.Problem) {
 	add := func(option, message string) { list = append(list, kind.Problem{Option: option, Message: message}) }
-	if a.Create.Metadata && a.Create.File != "" {
-		add("create", "metadata and file: choose one")
-	}
-	if a.WaitForGreen < 0 {
-		add("wait_for_green", "it is less than nothing")
-	}
 	switch {
 	case a.Alias == "":
 	case checkName([]byte(a.Alias)) != sound:
@@ -160,13 +154,16 @@ func (a *around) prepare(ctx context.Context, name string) error {
 // setUp makes an index if need be, and changes its settings if that is wanted.
 func (a *around) setUp(ctx context.Context, name string) error {
 	list, err := a.client.Indices(ctx, []string{name})
+	if search.NotFound(err) && a.cfg.Create.Metadata {
+		list, err = a.described(ctx, name)
+	}
 	if search.NotFound(err) {
-		if list, err = a.missing(ctx, name); errors.Is(err, errStream) {
-			pipeline.Logger(ctx).Warn("the first record makes a data stream: its settings are not changed for the load", "index", name)
-			return nil
-		}
+		list, err = a.missing(ctx, name)
 	}
 	switch {
+	case errors.Is(err, errStream):
+		pipeline.Logger(ctx).Warn("the first record makes a data stream: its settings are not changed for the load", "index", name)
+		return nil
 	case err != nil || !a.changes():
 		return err
 	case len(list) != 1:

@@ -384,11 +384,9 @@ func TestIndicesAreMadeOfAFile(t *testing.T) {
 
 func TestOptionsAroundTheLoadAreChecked(t *testing.T) {
 	for option, change := range map[string]func(*search.Config){
-		"create":         func(cfg *search.Config) { cfg.Create = search.Create{Metadata: true, File: "x"} },
-		"wait_for_green": func(cfg *search.Config) { cfg.WaitForGreen = -1 },
-		"alias":          func(cfg *search.Config) { cfg.Alias = "a*" },
-		"alias ":         func(cfg *search.Config) { cfg.Alias, cfg.Index = "logs", "logs" },
-		"":               func(cfg *search.Config) { cfg.Alias, cfg.Index, cfg.Create.Metadata = "a", "logs", true },
+		"alias":  func(cfg *search.Config) { cfg.Alias = "a*" },
+		"alias ": func(cfg *search.Config) { cfg.Alias, cfg.Index = "logs", "logs" },
+		"":       func(cfg *search.Config) { cfg.Alias, cfg.Index, cfg.Create.Metadata = "a", "logs", true },
 	} {
 		cfg := config("http://127.0.0.1:1")
 		change(cfg)

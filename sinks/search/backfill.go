@@ -13,8 +13,8 @@ import (
 )
 
 // originals is the bucket of the settings that indices had before the load, by
-// index.
-const originals = "sink.settings"
+// index. What is in it is shown when the state is (see state.Summary).
+const originals = "sink.undo"
 
 // original is a row of it.
 type original struct {

@@ -17,14 +17,15 @@ import (
 // errStream says that a template makes a data stream of a name, and no index.
 var errStream = errors.New("a template makes a data stream of this name")
 
-// missing makes an index that does not exist.
+// missing makes an index that does not exist, of the file, or as the engine would.
 func (a *around) missing(ctx context.Context, name string) ([]search.Index, error) {
-	if a.cfg.Create.Metadata {
-		return a.described(ctx, name)
-	}
 	document := a.file
-	if document == nil {
-		document = []byte("{}") // as the engine would
+	switch {
+	case document != nil:
+	case a.cfg.Create.Metadata:
+		return nil, fmt.Errorf("it does not exist, and the pass has no %s/%s to make it from: make the index, or give it a document and begin a new pass", name, keys.Index)
+	default:
+		document = []byte("{}")
 	}
 	err := a.client.Create(ctx, name, document)
 	if e := search.AsError(err); e != nil && a.file == nil && (e.Has("data streams only") || e.Has("data stream template")) {
@@ -38,27 +39,24 @@ func (a *around) missing(ctx context.Context, name string) ([]search.Index, erro
 
 // described waits until the source has given all metadata, and looks again.
 func (a *around) described(ctx context.Context, name string) ([]search.Index, error) {
-	if a.told != nil {
-		select {
-		case <-a.told:
-		case <-pipeline.Stopping(ctx):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
+	if a.told == nil {
+		return a.client.Indices(ctx, []string{name})
 	}
-	list, err := a.client.Indices(ctx, []string{name})
-	if !search.NotFound(err) {
-		return list, err
+	select {
+	case <-a.told:
+	case <-pipeline.Stopping(ctx):
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 	select {
 	case <-pipeline.Stopping(ctx): // what did not come may come in the next run
 		return nil, pipeline.ErrStopped
 	default:
 	}
-	if a.told != nil && a.lost != nil {
+	if a.lost != nil {
 		return nil, fmt.Errorf("its metadata was not read: %w", a.lost)
 	}
-	return nil, fmt.Errorf("it does not exist, and the pass has no %s/%s to make it from: make the index, or give it a document and begin a new pass", name, keys.Index)
+	return a.client.Indices(ctx, []string{name})
 }
 
 // describe makes the indices that the items of the lane of metadata describe. No

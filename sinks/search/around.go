@@ -123,6 +123,31 @@ func (a *Around) free(ctx context.Context, client *search.Client) error {
 	return err
 }
 
+// findings says what would be done, for check.
+func (a *Around) findings(ctx context.Context, client *search.Client) (list []string, err error) {
+	if _, err := a.Create.document(); err != nil {
+		return nil, err
+	}
+	if a.Backfill {
+		list = append(list, "settings of the indices are changed while they are loaded: refresh_interval -1, number_of_replicas 0")
+	}
+	if a.Alias != "" {
+		list = append(list, fmt.Sprintf("alias %s will stand for what a pass has written to, and for nothing else", a.Alias))
+	}
+	return list, a.free(ctx, client)
+}
+
+// maker says what a missing index is made by.
+func (c *Create) maker() string {
+	switch {
+	case c.Metadata:
+		return "it is made of its _index.json"
+	case c.File != "":
+		return "it is made of " + c.File
+	}
+	return "the first record creates it"
+}
+
 // prepare sees to it that an index is there, and is set up for the load, before
 // anything is written to it. It is called once in each lane.
 func (a *around) prepare(ctx context.Context, name string) error {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/kind"
 	"sluice/internal/unit"
 	"sluice/sinks/search"
 )
@@ -133,5 +134,32 @@ func TestOnARealEngineABackfillOfADataStream(t *testing.T) {
 	}
 	if got := r.lines(); len(got) != 2 {
 		t.Errorf("got %d documents, want 2", len(got))
+	}
+}
+
+func TestCheckSaysWhatHappensAroundTheLoad(t *testing.T) {
+	r := newReal(t)
+	check := func(change func(*search.Config)) (string, error) {
+		cfg := r.config(r.url)
+		change(cfg)
+		s, err := cfg.Build(kind.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := s.(*search.Sink).Check(t.Context())
+		return strings.Join(list, "\n"), err
+	}
+	got, err := check(func(cfg *search.Config) { cfg.Backfill, cfg.Alias, cfg.Create.Metadata = true, r.index+"-all", true })
+	for _, want := range []string{"refresh_interval -1", "alias " + r.index + "-all will stand for", "does not exist: it is made of its _index.json"} {
+		if err != nil || !strings.Contains(got, want) {
+			t.Errorf("got %s, %v, want %q", got, err, want)
+		}
+	}
+	r.must("PUT", "/"+r.index, "")
+	if got, err := check(func(cfg *search.Config) { cfg.Index, cfg.Alias = "", r.index }); err == nil || !strings.Contains(err.Error(), "an index has that name") {
+		t.Errorf("got %s, %v, want an error", got, err)
+	}
+	if got, err := check(func(cfg *search.Config) { cfg.Create.File = "/none" }); err == nil || !strings.Contains(err.Error(), "create: ") {
+		t.Errorf("got %s, %v, want an error", got, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sluice/internal/crash"
 	"sluice/internal/keys"
 	"sluice/internal/search"
+	"sluice/internal/unit"
 	"sluice/pipeline"
 )
 
@@ -131,9 +132,10 @@ func (a *around) read(ctx context.Context, it *pipeline.Item) ([]byte, error) {
 		return nil, err
 	}
 	defer body.Close()
-	b, err := io.ReadAll(io.LimitReader(body, int64(a.limit)+1)) // the lane has the memory of two requests
-	if err == nil && len(b) > a.limit {
-		err = fmt.Errorf("it is longer than a bulk request (%s): raise bulk", a.cfg.Bulk)
+	most := max(a.limit/2, pipeline.BlockSize) // it is some times in memory, where the lane may have two requests
+	b, err := io.ReadAll(io.LimitReader(body, int64(most)+1))
+	if err == nil && len(b) > most {
+		err = fmt.Errorf("it is longer than %s, half a bulk request: raise bulk", unit.Bytes(most))
 	}
 	return b, err
 }

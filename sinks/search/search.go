@@ -148,13 +148,17 @@ func (s *Sink) Check(ctx context.Context) ([]string, error) {
 	if err := e.Supported(); err != nil {
 		return nil, err
 	}
-	list := []string{fmt.Sprintf("%s at %s", e, s.cfg.Endpoint())}
+	list, err := s.cfg.findings(ctx, s.client)
+	list = append([]string{fmt.Sprintf("%s at %s", e, s.cfg.Endpoint())}, list...)
+	if err != nil {
+		return list, err
+	}
 	if s.cfg.Index == "" {
 		return append(list, "records are written to the index that each of them names"), nil
 	}
 	indices, err := s.client.Indices(ctx, []string{s.cfg.Index})
 	if search.NotFound(err) {
-		return append(list, fmt.Sprintf("index %s does not exist: the first record creates it", s.cfg.Index)), nil
+		return append(list, fmt.Sprintf("index %s does not exist: %s", s.cfg.Index, s.cfg.Create.maker())), nil
 	}
 	if err != nil {
 		return list, err

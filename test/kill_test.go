@@ -149,6 +149,9 @@ func TestACrashAtEveryPointChangesNothing(t *testing.T) {
 				if point == crash.AfterDeadLetter || point == crash.AfterBulkReply {
 					b.put(t, prefix+"bad.ndjson", []byte(`{"_index":"x","_id":"bad","_source":{"n":99999}}`+"\n"))
 				}
+				if slices.Contains(crash.Around, point) {
+					t.Skip("TestABackfillThatIsKilledAnywhereLeavesTheOriginalSettings comes to it")
+				}
 				if point == crash.AfterBegin {
 					t.Skip("packages sinks/s3 and test/stores come to it")
 				}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -69,12 +70,16 @@ func resetCommand() *cobra.Command {
 					return err
 				}
 			}
+			undo := owed(path)
 			err = state.Reset(path)
 			if errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("pipeline %s has no state in %s: nothing to reset", args[0], path)
 			}
 			if err != nil {
 				return err
+			}
+			for _, line := range undo {
+				fmt.Fprintln(cmd.ErrOrStderr(), line)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is reset: its next run begins at the beginning\n", args[0])
 			return err
@@ -83,6 +88,19 @@ func resetCommand() *cobra.Command {
 	place.flags(cmd)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
+}
+
+// owed says what nothing puts back once the state is gone. One that cannot be
+// read says nothing.
+func owed(path string) (lines []string) {
+	summary, err := state.Read(path)
+	if err != nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(summary.Undo)) {
+		lines = append(lines, fmt.Sprintf("%s was changed for a load, and no run puts it back now; it was %s", name, summary.Undo[name]))
+	}
+	return lines
 }
 
 func (s *statePlace) flags(cmd *cobra.Command) {

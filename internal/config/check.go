@@ -80,6 +80,9 @@ func (d *decoder) stages(p *Pipeline) {
 	if r, ok := p.Source.Options.(kind.Repeater); ok {
 		p.env.Repeats = r.Repeats()
 	}
+	if m, ok := p.Sink.Options.(kind.Maker); ok {
+		p.env.Makes = m.Makes()
+	}
 	p.env.Target, _ = p.Sink.Options.(kind.Lister)
 	if s, ok := p.Source.Options.(kind.Scatterer); ok {
 		p.env.Scattered = s.Scatters(p.env.Target != nil && p.env.Target.Target("a") == p.env.Target.Target("b"))

@@ -22,6 +22,11 @@ const (
 	AfterComplete   = "after-complete"    // the object is visible, its unit not done
 	AfterRename     = "after-rename"      // the file is visible, its unit not done
 	AfterBulkReply  = "after-bulk-reply"  // the bulk is applied, its unit not done
+	AfterCreate     = "after-create"      // an index is made, its document not done
+	AfterOriginals  = "after-originals"   // the settings of an index are in the store, not changed
+	AfterSettings   = "after-settings"    // the settings of an index are changed for a load, nothing is written
+	AfterRestore    = "after-restore"     // the settings of an index are put back, the store still has them
+	AfterAlias      = "after-alias"       // an alias is switched, its pass not complete
 	BeforeSave      = "before-save"       // a save is to begin
 	InSave          = "in-save"           // rows are written, not committed
 	AfterSave       = "after-save"        // rows are durable, nobody told
@@ -29,7 +34,11 @@ const (
 )
 
 // Points lists all names.
-var Points = []string{AfterContext, AfterCut, AfterBegin, AfterLastPart, AfterComplete, AfterRename, AfterBulkReply, BeforeSave, InSave, AfterSave, AfterDeadLetter}
+var Points = []string{AfterContext, AfterCut, AfterBegin, AfterLastPart, AfterComplete, AfterRename, AfterBulkReply,
+	AfterCreate, AfterOriginals, AfterSettings, AfterRestore, AfterAlias, BeforeSave, InSave, AfterSave, AfterDeadLetter}
+
+// Around are those of Points that are about the indices around a load.
+var Around = []string{AfterCreate, AfterOriginals, AfterSettings, AfterRestore, AfterAlias}
 
 type plan struct {
 	name string

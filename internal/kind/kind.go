@@ -50,6 +50,7 @@ type Env struct {
 	Lanes     int    // that the pipeline wants at a time; fewer run if memory has no room for them
 	Scattered bool   // lanes of the source may hold records of one document
 	Frugal    bool   // memory is short: what a stage takes of it by default is the least that is of use
+	Makes     bool   // the sink makes indices of metadata: a source that can find some gives it
 	Scratch   string // directory for files that are worth nothing to another process; it need not be there
 	Transient bool   // the state lives no longer than the process (copy without --state)
 
@@ -105,6 +106,9 @@ type Lister interface {
 	// ends it.
 	List(ctx context.Context, index string, yield func(id, routing []byte, version int64) error) error
 }
+
+// Maker is a Sink that can say that it makes indices of metadata.
+type Maker interface{ Makes() bool }
 
 // Describer is a Source that can say that it gives metadata beside its items:
 // the sink is then asked whether it takes that too.

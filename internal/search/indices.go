@@ -23,7 +23,7 @@ type Index struct {
 var lookedAt = []string{
 	"uuid", "number_of_shards", "number_of_replicas", "max_result_window", "hidden", "blocks", "mode",
 	"mapping.source.mode", "derived_source.enabled", "replication.type", "soft_deletes.enabled",
-	"default_pipeline", "final_pipeline",
+	"default_pipeline", "final_pipeline", "refresh_interval", "auto_expand_replicas",
 }
 
 // Indices returns the indices, open or closed, that names and wildcards stand

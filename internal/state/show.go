@@ -27,7 +27,11 @@ type Summary struct {
 	Path   string
 	InUse  string            // the number of the process that has it open, or ""
 	Stages map[string]string // their identities
+	Undo   map[string]string // what the sink has changed and is to put back, by name: how it was
 }
+
+// undoBucket is where sinks keep what they are to put back.
+const undoBucket = "sink.undo"
 
 // tries is how often a state is read whose pages may be written meanwhile.
 const tries = 20
@@ -50,7 +54,10 @@ func Read(path string) (*Summary, error) {
 			return nil, damagedOr(path, err)
 		}
 	}
-	s := &Summary{Path: path, InUse: user}
+	s := &Summary{Path: path, InUse: user, Undo: map[string]string{}}
+	for name, was := range rows[undoBucket] {
+		s.Undo[name] = string(was)
+	}
 	if s.Saved, err = pipeline.Load(rows); err != nil {
 		return nil, err
 	}
@@ -89,7 +96,7 @@ func readRows(path string) (rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := rows{metaBucket: {}, "pass": {}, "lanes": {}}
+	all := rows{metaBucket: {}, "pass": {}, "lanes": {}, undoBucket: {}}
 	return all, walk(f, info.Size(), func(bucket, key string, value []byte) error {
 		if b := all[bucket]; b != nil {
 			b[key] = slices.Clone(value)
@@ -133,6 +140,12 @@ func (s *Summary) Show(w io.Writer) error {
 		c := st.Counts
 		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", l.Name, yes(st.Ended), st.Start,
 			c.Read, c.Written, c.Filtered, c.Dead, position(st.Pos))
+	}
+	if len(s.Undo) > 0 {
+		fmt.Fprintln(t, "\nchanged for a load\tthe next run puts back")
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Undo)) {
+		fmt.Fprintf(t, "%s\t%s\n", name, s.Undo[name])
 	}
 	return t.Flush()
 }

@@ -33,7 +33,8 @@ func interrupted(t *testing.T) string {
 	put(t, s, row("pass", "current", `{"Number":3,"Lanes":[{"Name":"a","ID":"A"},{"Name":"b","ID":"B"},{"Name":"c","ID":"C"}]}`),
 		row("lanes", "a", `{"ID":"A","Pos":{"Token":"400"},"Ended":true,"Counts":{"Read":400,"Written":398,"Dead":2}}`),
 		row("lanes", "b", `{"ID":"B","Pos":{"Token":"k1","Inner":"77","Key":"k2"},"Start":1,"Counts":{"Read":9,"Created":1,"Written":7,"Filtered":3}}`),
-		row("lanes", "c", `{"ID":"C","Pos":{"Token":"tab\t\u001b[31m"}}`))
+		row("lanes", "c", `{"ID":"C","Pos":{"Token":"tab\t\u001b[31m"}}`),
+		row("sink.undo", "logs-1", `{"Settings":{"index.refresh_interval":null}}`))
 	return path
 }
 
@@ -60,6 +61,9 @@ lane  ended  start  read  written  filtered  dead  position
 a     yes    0      400   398      0         2     400
 b     no     1      9     7        3         0     {"Token":"k1","Inner":"77","Key":"k2","Version":"","Hint":""}
 c     no     0      0     0        0         0     {"Token":"tab\t\u001b[31m","Inner":"","Key":"","Version":"","Hint":""}
+
+changed for a load  the next run puts back
+logs-1              {"Settings":{"index.refresh_interval":null}}
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -23,6 +23,7 @@ type filler struct {
 	index []byte              // where its records go, as JSON
 	fault fault               // what is wrong with that
 	seen  map[string]struct{} // indices that were noted
+	fresh []string            // of seen: those that nothing was written to
 	notes []pipeline.Row      // not yet with a request
 
 	made    []byte              // parts of the record that are not in its line
@@ -187,8 +188,13 @@ func (f *filler) apart(ctx context.Context, line []byte) error {
 }
 
 // place sees to it that there is room in the request for the record that was
-// looked at last.
+// looked at last, and that its index is ready.
 func (f *filler) place(ctx context.Context, line []byte) error {
+	for ; len(f.fresh) > 0; f.fresh = f.fresh[1:] {
+		if err := f.around.prepare(ctx, f.fresh[0]); err != nil {
+			return err
+		}
+	}
 	if !f.q.fits(line, &f.env, int(f.most.Load())) {
 		if err := f.next(ctx); err != nil {
 			return err

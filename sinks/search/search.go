@@ -41,6 +41,7 @@ const Routing = "routing"
 // Config is the options of the sink.
 type Config struct {
 	search.Config
+	Around
 	Index        string        `yaml:"index" doc:"Index, alias or data stream that records are written to; {index} in it stands for the index that the record names; default: that one."`
 	Rename       []Renamed     `yaml:"rename" doc:"Indices that are called otherwise here than records name them: {index} is then the new name."`
 	Format       string        `yaml:"format" default:"auto" enum:"auto|envelope|document|bulk" doc:"What records are: envelopes, with _index, _id and _source, as Sluice, searches and elasticdump write them; bare documents; or actions with their sources, as in the body of a bulk request; auto: told record by record, by their keys."`
@@ -77,7 +78,7 @@ const (
 // Problems implements kind.Sink.
 func (c *Config) Problems(kind.Env) []kind.Problem {
 	list := c.Config.Problems()
-	list = append(list, c.namingProblems()...)
+	list = append(append(list, c.Around.problems(c.Index)...), c.namingProblems()...)
 	add := func(option, message string) { list = append(list, kind.Problem{Option: option, Message: message}) }
 	if c.IDField != "" && c.ID != keep {
 		add("id_field", "id says where the _id comes from, too; give one of them")
@@ -103,7 +104,10 @@ func (c *Config) Takes(in kind.Form) *kind.Problem {
 	case kind.Records:
 		return nil
 	case kind.Metadata:
-		return &kind.Problem{Message: "it makes no index from metadata: let the source take data alone (take: data), or write to s3 or file and create the index from its _index.json"}
+		if c.Create.Metadata {
+			return nil
+		}
+		return &kind.Problem{Message: "it makes no index from metadata: set create: {metadata: true}, or let the source take data alone (take: data)"}
 	}
 	return &kind.Problem{Message: "it takes records, not bytes: leave out what compresses records; before objects, add lines, and decompress if they are compressed"}
 }
@@ -189,8 +193,13 @@ func (s *Sink) Need() (lane, shared int64) {
 }
 
 // Open implements pipeline.Sink.
-func (s *Sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error) {
-	w := &writer{Sink: s, store: p.Store}
+func (s *Sink) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Writer, error) {
+	a, err := s.openAround(ctx, p)
+	if err != nil {
+		s.client.Close()
+		return nil, err
+	}
+	w := &writer{Sink: s, around: a, store: p.Store}
 	w.most.Store(int64(s.limit))
 	return w, nil
 }
@@ -206,7 +215,11 @@ func (s *Sink) Check(ctx context.Context) ([]string, error) {
 	if err := e.Supported(); err != nil {
 		return nil, err
 	}
-	list := []string{fmt.Sprintf("%s at %s", e, s.cfg.Endpoint())}
+	list, err := s.cfg.findings(ctx, s.client)
+	list = append([]string{fmt.Sprintf("%s at %s", e, s.cfg.Endpoint())}, list...)
+	if err != nil {
+		return list, err
+	}
 	if s.env.Scattered && s.env.Lanes > 1 && s.cfg.keepsIDs() {
 		list = append(list, "several lanes may hold records of one _id: without a _version it is not known which of them stays; with lanes: 1, the last one does")
 	}
@@ -215,7 +228,7 @@ func (s *Sink) Check(ctx context.Context) ([]string, error) {
 	}
 	indices, err := s.client.Indices(ctx, []string{s.cfg.Index})
 	if search.NotFound(err) {
-		return append(list, fmt.Sprintf("index %s does not exist: the first record creates it", s.cfg.Index)), nil
+		return append(list, fmt.Sprintf("index %s does not exist: %s", s.cfg.Index, s.cfg.Create.maker())), nil
 	}
 	if err != nil {
 		return list, err

@@ -104,6 +104,7 @@ func (f *filler) target(raw []byte) fault {
 	}
 	if _, ok := f.seen[string(name)]; !ok {
 		f.seen[string(name)] = struct{}{}
+		f.fresh = append(f.fresh, string(name))
 		f.notes = append(f.notes, pipeline.Row{Bucket: bucket, Key: string(name), Value: []byte{1}})
 	}
 	return sound

@@ -2,15 +2,12 @@ package search
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"sluice/internal/crash"
-	"sluice/internal/search"
 	"sluice/pipeline"
 )
 
@@ -21,8 +18,9 @@ const bucket = "sink.indices"
 // writer writes one pass.
 type writer struct {
 	*Sink
-	store pipeline.Store
-	most  atomic.Int64 // bytes of a request: less than the limit after the cluster refused more
+	around *around
+	store  pipeline.Store
+	most   atomic.Int64 // bytes of a request: less than the limit after the cluster refused more
 
 	doubt, halved sync.Once // for the warnings about records without _id
 
@@ -31,7 +29,10 @@ type writer struct {
 }
 
 // Write implements pipeline.Writer.
-func (w *writer) Write(ctx context.Context, _ pipeline.Lane, _ string, in <-chan *pipeline.Item) error {
+func (w *writer) Write(ctx context.Context, lane pipeline.Lane, _ string, in <-chan *pipeline.Item) error {
+	if lane.Aside {
+		return w.around.describe(ctx, in)
+	}
 	free, full := make(chan *request, 2), make(chan *request)
 	for range cap(free) {
 		free <- w.requests.Get().(*request)
@@ -77,29 +78,8 @@ func (s *sender) send(ctx context.Context, full <-chan *request, free chan<- *re
 	}
 }
 
-// Finish implements pipeline.Writer. It refreshes what was written to, so that
-// searches and counts see it; without the permission they see it a little later.
-func (w *writer) Finish(ctx context.Context) error {
-	var done []pipeline.Row
-	err := w.store.Range(bucket, "", func(index string, _ []byte) error {
-		err := w.client.Call(ctx, search.Request{Method: http.MethodPost, Path: search.Path(index, "_refresh")}, nil)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err != nil {
-			pipeline.Logger(ctx).Warn("not refreshed: counts agree a little later", "index", index, "error", err)
-		}
-		done = append(done, pipeline.Row{Bucket: bucket, Key: index})
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("refresh: %w", err)
-	}
-	return w.store.Put(done...)
-}
-
 // Close implements pipeline.Writer.
 func (w *writer) Close() error {
-	w.client.Close()
-	return nil
+	defer w.client.Close()
+	return w.around.close()
 }

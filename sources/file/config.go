@@ -14,6 +14,9 @@
 // The folder .sluice, in which the sink writes files that are not finished, is
 // left out. What is left out is said in the log.
 //
+// Where the sink makes indices of metadata, a first lane gives the files called
+// _index.json, for that alone.
+//
 // A pass ends with the greatest key that was there when it was planned; keys
 // beyond it wait for the next pass. The version of a file is its size, time of
 // modification and inode. A file that has another identity when it is opened,
@@ -76,11 +79,11 @@ func absolute(path string) string {
 }
 
 // Build implements [kind.Source].
-func (c *Config) Build(kind.Env) (pipeline.Source, error) {
+func (c *Config) Build(env kind.Env) (pipeline.Source, error) {
 	if c.Path == "-" {
 		return &Stdin{In: os.Stdin}, nil
 	}
-	return &source{path: absolute(c.Path)}, nil
+	return &source{path: absolute(c.Path), describes: env.Makes}, nil
 }
 
 // place is where the files are: below a directory, those that match.

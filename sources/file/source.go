@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -17,8 +18,9 @@ import (
 
 // source reads files.
 type source struct {
-	path  string
-	batch int // names of one directory in memory; 0: a few thousand
+	path      string
+	describes bool // a lane gives metadata
+	batch     int  // names of one directory in memory; 0: a few thousand
 }
 
 // Need implements [pipeline.Sized]: the names of one large directory.
@@ -34,13 +36,14 @@ func (s *source) Open(_ context.Context, p *pipeline.Pass) (pipeline.Reader, err
 	if err != nil {
 		return nil, err
 	}
-	return &reader{source: s, place: place, root: root, parallel: max(1, p.Parallel)}, nil
+	return &reader{source: s, place: place, root: root, pass: p.Number, parallel: max(1, p.Parallel)}, nil
 }
 
 type reader struct {
 	*source
 	place
 	root     *os.Root
+	pass     int64
 	parallel int
 }
 
@@ -59,7 +62,11 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 		lanes[i] = pipeline.Lane{Name: fmt.Sprint(i), Part: i, Parts: n, ID: fmt.Sprintf("file %s part %d of %d", r.path, i, n)}
 	}
 	left, example := 0, ""
+	about := pipeline.Lane{Name: metadataLane, ID: fmt.Sprintf("metadata of pass %d", r.pass), Parts: 1, Aside: true}
 	err := r.walk(ctx, "", func(key string) error {
+		if isAbout(key) {
+			about.Spec = token(key)
+		}
 		lane := &lanes[keys.Part(key, n)]
 		lane.Spec = token(key)
 		if info, err := r.stat(key); err == nil {
@@ -70,8 +77,17 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 	if left > 0 {
 		pipeline.Logger(ctx).Warn("not regular files: left out", "count", left, "last", example)
 	}
+	if r.describes && about.Spec != "" {
+		lanes = append([]pipeline.Lane{about}, lanes...)
+	}
 	return lanes, err
 }
+
+// metadataLane is the name of the lane of metadata.
+const metadataLane = "_metadata"
+
+// isAbout says whether a file describes an index.
+func isAbout(key string) bool { return path.Base(key) == keys.Index }
 
 // walk visits the keys of the place, from a key on.
 func (r *reader) walk(ctx context.Context, from string, visit func(key string) error, skipped func(name string)) error {
@@ -109,12 +125,15 @@ func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 		switch {
 		case key > end:
 			return errPast
-		case key <= after, keys.Part(key, lane.Parts) != lane.Part:
+		case key <= after, lane.Aside && !isAbout(key), keys.Part(key, lane.Parts) != lane.Part:
 			return nil
 		}
 		it, err := r.item(key)
 		if it == nil || err != nil {
 			return err
+		}
+		if lane.Aside {
+			it.Records = 0
 		}
 		return pipeline.Send(ctx, out, it)
 	}, nil)

@@ -40,6 +40,9 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	if c.Versions == allVersions && (env.New || c.After.given()) {
 		add("versions", "all is for passes that take everything and leave it where it is (not for mode: new, nor with after)")
 	}
+	if env.Makes && c.Notifications != nil {
+		add("notifications", "the sink makes indices of metadata, which passes that look at notifications alone do not find")
+	}
 	return list
 }
 
@@ -70,5 +73,5 @@ func (c *Config) Build(env kind.Env) (pipeline.Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("filter: %w", err)
 	}
-	return &Source{config: *c, wanted: wanted, news: env.New, posted: make(chan struct{}, 1)}, nil
+	return &Source{config: *c, wanted: wanted, news: env.New, makes: env.Makes, posted: make(chan struct{}, 1)}, nil
 }

@@ -33,7 +33,7 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.lanes(spans, times), nil
+	return append(r.described(), r.lanes(spans, times)...), nil
 }
 
 // spans divides the bucket for so many lanes that run at a time.

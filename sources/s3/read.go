@@ -70,6 +70,9 @@ func (r *reader) lister(lane pipeline.Lane, from pipeline.Position) (*listing, e
 
 // all sends all items.
 func (l *listing) all(ctx context.Context, out chan<- *pipeline.Item) error {
+	if l.spec.Keys == metadataLane {
+		return l.metadata(ctx, out)
+	}
 	if l.config.Versions == allVersions {
 		return l.versions(ctx, out)
 	}

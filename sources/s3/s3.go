@@ -25,6 +25,7 @@ type Source struct {
 	config Config
 	wanted wanted
 	news   bool          // passes take what is new
+	makes  bool          // a lane gives metadata, of which the sink makes indices
 	posted chan struct{} // a webhook was told something
 }
 

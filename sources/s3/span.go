@@ -54,7 +54,7 @@ func untoken(t string) (string, error) {
 
 // spec is what a lane reads, as the plan keeps it.
 type spec struct {
-	Keys string // a span, or hintLanes
+	Keys string // a span, hintLanes or metadataLane
 	times
 }
 
@@ -70,7 +70,7 @@ func parseSpec(text string) (s spec, keys span, err error) {
 	if err = json.Unmarshal([]byte(text), &s); err != nil {
 		return s, keys, fmt.Errorf("plan %q: %w", text, err)
 	}
-	if s.Keys == hintLanes {
+	if s.Keys == hintLanes || s.Keys == metadataLane {
 		return s, keys, nil
 	}
 	keys, err = parseSpan(s.Keys)

@@ -63,6 +63,9 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	if c.Take != nil && len(c.Take) == 0 {
 		add("take", "there is nothing in the list; write data")
 	}
+	if env.Makes && !c.takes(takeIndices) {
+		add("take", "the sink makes indices of metadata: add indices")
+	}
 	if _, err := c.query(); err != nil {
 		add("query", fmt.Sprintf("this is not the JSON of a query: %v; write one as '{\"term\": {\"level\": \"error\"}}'", err))
 	}

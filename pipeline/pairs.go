@@ -21,24 +21,8 @@ func (s *splitter) leave(b *Block, begin, length int) {
 	b.buf = b.buf[:begin]
 }
 
-// byteOrderMark is what some programs put before text.
+// byteOrderMark is what some programs put before text. It belongs to no record.
 var byteOrderMark = []byte("\ufeff")
-
-// begin passes a byte order mark, which belongs to no record.
-func (s *splitter) begin() error {
-	if s.at > 0 {
-		return nil
-	}
-	first, err := s.in.Peek(len(byteOrderMark))
-	if err != nil && err != io.EOF {
-		return err
-	}
-	if bytes.Equal(first, byteOrderMark) {
-		n, _ := s.in.Discard(len(first)) // they are in the buffer
-		s.at += int64(n)
-	}
-	return nil
-}
 
 // errAlone is why the first line of a pair is left out that the item ends with.
 var errAlone = errors.New("the line that belongs to this one is missing: the object ends behind it")

@@ -53,7 +53,7 @@ const (
 
 func TestTwoLinesThatBelongTogetherAreOneRecordWhereverBlocksEnd(t *testing.T) {
 	for _, mark := range []string{"", "\ufeff"} {
-		for size := 1; size < len(bulk)+5; size++ {
+		for size := max(1, len(mark)); size < len(bulk)+5; size++ {
 			bubble(t, 1, func(t *testing.T) {
 				p := &paired{content: mark + bulk}
 				res, err := p.pipeline(size, 0).Run(t.Context())

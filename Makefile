@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-engines test-stores test-faults test-short test-mutations bench bench-read bench-s3 lint demo clean
+.PHONY: build run test test-engines test-stores test-faults test-short test-mutations bench bench-read bench-load bench-s3 lint demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -54,6 +54,11 @@ DOCS ?= 200000
 RUNS ?= 1
 bench-read: build
 	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./bench -read -documents $(DOCS) -lanes 4 -runs $(RUNS) -sluice $(BIN)
+
+# Documents into an index that indexes them, beside requests that are ready,
+# elasticdump and opensearch-py.
+bench-load: build
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./bench -load -documents $(DOCS) -lanes 4 -runs $(RUNS) -sluice $(BIN)
 
 # Small objects, known keys and a large object of S3, beside s5cmd or a floor.
 PARTS ?= small,known,big

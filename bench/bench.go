@@ -54,8 +54,8 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 			return b, err
 		}
 	}
-	if b.Search == "" || b.Store == "" && !b.read {
-		return b, errors.New("there are no servers: use make bench or make bench-read, or -servers canned")
+	if b.Search == "" || b.Store == "" && !b.read && !b.load {
+		return b, errors.New("there are no servers: use make bench, bench-read or bench-load, or -servers canned")
 	}
 	return b, nil
 }
@@ -92,11 +92,12 @@ func (b *bench) fill(ctx context.Context) error {
 // source is the index that holds n documents.
 func (b *bench) source(n int) string { return fmt.Sprintf("%s-from-%d", b.Bucket, n) }
 
-// newIndex makes an index that does not index, so that the servers' time is short.
+// newIndex makes an index that does not index, so that the servers' time is
+// short, unless that is what is measured.
 func (b *bench) newIndex(ctx context.Context, name string) error {
 	b.indices = append(b.indices, name)
 	return b.call(ctx, "PUT", "/"+name, fmt.Sprintf(
-		`{"settings":{"number_of_shards":%d,"number_of_replicas":0,"refresh_interval":"-1"},"mappings":{"enabled":false}}`, b.Lanes))
+		`{"settings":{"number_of_shards":%d,"number_of_replicas":0,"refresh_interval":"-1"},"mappings":{"enabled":%v}}`, b.Lanes, b.load))
 }
 
 // removeIndex removes the last index that was made.

@@ -121,24 +121,30 @@ func (b *bulk) Write(p []byte) (int, error) {
 	}
 }
 
-// record copies a record, which is as Sluice writes it.
-func (b *bulk) record(line []byte) error {
-	const id, source = `,"_id":`, `,"_source":`
-	i := bytes.Index(line, []byte(id))
-	j := bytes.Index(line, []byte(source))
-	if i < 0 || j < i {
-		return fmt.Errorf("not a record: %s", line)
-	}
+// record copies a record.
+func (b *bulk) record(line []byte) (err error) {
 	if len(b.body)+len(b.action)+len(line) > cap(b.body) {
 		if err := b.send(); err != nil {
 			return err
 		}
 	}
-	b.body = append(append(b.body, b.action...), line[i+len(id):j]...)
-	b.body = append(append(b.body, "}}\n"...), line[j+len(source):len(line)-2]...) // without the brace and newline that end the record
-	b.body = append(b.body, '\n')
+	b.body, err = appendPair(b.body, b.action, line)
 	b.records.Add(1)
-	return nil
+	return err
+}
+
+// appendPair appends an action, of which there is what comes before the _id, and
+// the source of a record, which is as Sluice writes it.
+func appendPair(dst, action, line []byte) ([]byte, error) {
+	const id, source = `,"_id":`, `,"_source":`
+	i := bytes.Index(line, []byte(id))
+	j := bytes.Index(line, []byte(source))
+	if i < 0 || j < i {
+		return dst, fmt.Errorf("not a record: %s", line)
+	}
+	dst = append(append(dst, action...), line[i+len(id):j]...)
+	dst = append(append(dst, "}}\n"...), line[j+len(source):len(line)-2]...) // without the brace and newline that end the record
+	return append(dst, '\n'), nil
 }
 
 // send posts the request.
@@ -146,18 +152,26 @@ func (b *bulk) send() error {
 	if len(b.body) == 0 {
 		return nil
 	}
-	reply, err := send(b.ctx, b.http, "POST", b.Search+"/_bulk?filter_path=items.*.status,items.*.error.type", bytes.NewReader(b.body))
+	if err := post(b.ctx, b.http, b.Search, b.body, &b.reply); err != nil {
+		return err
+	}
+	b.body = b.body[:0]
+	return nil
+}
+
+// post sends a bulk request, and takes any error in its reply for one.
+func post(ctx context.Context, c *http.Client, path string, body []byte, reply *bytes.Buffer) error {
+	in, err := send(ctx, c, "POST", path+"/_bulk?filter_path=items.*.status,items.*.error.type", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	defer reply.Close()
-	b.reply.Reset()
-	if _, err := b.reply.ReadFrom(reply); err != nil {
+	defer in.Close()
+	reply.Reset()
+	if _, err := reply.ReadFrom(in); err != nil {
 		return err
 	}
-	if bytes.Contains(b.reply.Bytes(), []byte(`"error"`)) {
-		return fmt.Errorf("bulk: %.500s", b.reply.Bytes())
+	if bytes.Contains(reply.Bytes(), []byte(`"error"`)) {
+		return fmt.Errorf("bulk: %.500s", reply.Bytes())
 	}
-	b.body = b.body[:0]
 	return nil
 }

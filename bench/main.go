@@ -52,6 +52,16 @@
 // and with a page whose reply is lost after the cluster has sent it: 504 from
 // a load balancer.
 //
+// # Loading
+//
+// With -load (`make bench-load`) it measures how fast documents get from files
+// into an index that indexes them. What no client can exceed is a process that
+// posts requests that are ready, of the same size, over as many connections:
+// Sluice is to reach nine tenths of that. Beside it run elasticdump and the
+// parallel_bulk of opensearch-py, if npm and pip are there to have them, with
+// requests as large and connections as many. How many documents are in the index
+// when each has left is counted.
+//
 // # Servers
 //
 // They are real, from SLUICE_TEST_OPENSEARCH and SLUICE_TEST_S3. With
@@ -78,7 +88,7 @@ import (
 type options struct {
 	documents, bytes, lanes, runs int
 	servers, program, profiles    string
-	read                          bool
+	read, load                    bool
 }
 
 func main() {
@@ -94,7 +104,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	parts := map[string]func(context.Context, task) error{
 		"floor-dump": floorDump, "floor-load": floorLoad, "inside": inside, "canned": canned,
-		"pages": pages, "recompress": recompress, "compare": compare,
+		"pages": pages, "recompress": recompress, "compare": compare, "bodies": bodies,
 	}
 	if len(args) == 2 && parts[args[0]] != nil {
 		var t task
@@ -116,17 +126,21 @@ func run(ctx context.Context, args []string) error {
 	f.StringVar(&o.program, "sluice", "bin/sluice", "program that is measured")
 	f.StringVar(&o.profiles, "cpuprofile", "", "write CPU profiles of what Sluice does into `DIR`")
 	f.BoolVar(&o.read, "read", false, "measure the ways of reading an index")
+	f.BoolVar(&o.load, "load", false, "measure loading an index, beside others")
 	f.Parse(args)
-	if o.read && o.servers != "real" || o.servers != "real" && o.servers != "canned" || o.documents < 2 || o.bytes < generate.MinBytes || o.lanes < 1 || o.runs < 1 || f.NArg() > 0 {
-		return errors.New("usage: bench [-read] [-servers real|canned] [-documents N] [-bytes N, from 400] [-lanes N] [-runs N] [-sluice PROGRAM] [-cpuprofile DIR]")
+	if (o.read || o.load) && o.servers != "real" || o.read && o.load || o.servers != "real" && o.servers != "canned" || o.documents < 2 || o.bytes < generate.MinBytes || o.lanes < 1 || o.runs < 1 || f.NArg() > 0 {
+		return errors.New("usage: bench [-read|-load] [-servers real|canned] [-documents N] [-bytes N, from 400] [-lanes N] [-runs N] [-sluice PROGRAM] [-cpuprofile DIR]")
 	}
 	b, err := newBench(ctx, o)
 	if err != nil {
 		return err
 	}
 	measure := b.measure
-	if o.read {
+	switch {
+	case o.read:
 		measure = b.measureRead
+	case o.load:
+		measure = b.measureLoad
 	}
 	return errors.Join(measure(ctx), b.close())
 }

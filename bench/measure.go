@@ -35,6 +35,11 @@ pipelines:
     transforms: [decompress: {}, lines]
     sink: {opensearch: {url: "{{.Search}}", index: "{{.Index}}"}}
     lanes: {{.Lanes}}
+  files:
+    source: {file: {path: "{{or .Out "."}}"}}
+    transforms: [lines]
+    sink: {opensearch: {url: "{{.Search}}", index: "{{.Index}}"}}
+    lanes: {{.Lanes}}
 {{- if .Way}}
   read:
     source: {opensearch: {url: "{{.Search}}", index: "{{.Index}}", read: {{.Way}}, page: {{or .Page "8MiB"}}}}
@@ -69,6 +74,7 @@ type cost struct {
 	cpu, wall time.Duration
 	server    time.Duration // CPU of the server meanwhile, where it was asked
 	rss       int64         // bytes, at its peak
+	documents int           // that were in the index then, where they were counted
 	done
 }
 

@@ -12,6 +12,7 @@ import (
 // Lines is the options of the transform that splits streams into records.
 type Lines struct {
 	Metadata string `yaml:"metadata" default:"skip" enum:"skip|split" doc:"Objects that hold metadata of a search source, by the last segment of their keys (_index.json and the like), are left out and counted as skipped, or split like any other."`
+	Pairs    string `yaml:"pairs" default:"auto" enum:"auto|no" doc:"Whether an action line of a _bulk file (index, create or update) and the line behind it, its source, are one record; auto: toward an index."`
 }
 
 // Problems implements [kind.Transform].
@@ -27,10 +28,14 @@ func (c *Lines) Form(in kind.Form) (kind.Form, *kind.Problem) {
 
 // Identity implements [kind.Transform].
 func (c *Lines) Identity() string {
+	id := "lines"
 	if c.Metadata == "split" {
-		return "lines of metadata too"
+		id += " of metadata too"
 	}
-	return "lines"
+	if c.Pairs == "no" {
+		id += " without pairs"
+	}
+	return id
 }
 
 // Build implements [kind.Transform]. A record is found to be too long only
@@ -43,6 +48,9 @@ func (c *Lines) Build(env kind.Env) (pipeline.Transform, error) {
 	}
 	if c.Metadata != "split" {
 		t.Skip = skipMetadata()
+	}
+	if c.Pairs != "no" && env.Target != nil {
+		t.Pair = isAction
 	}
 	return t, nil
 }

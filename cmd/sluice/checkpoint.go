@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -34,18 +35,18 @@ func showCommand() *cobra.Command {
 		Use:   "show PIPELINE",
 		Short: "Show how far a pipeline is",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, err := place.path(cmd, args[0])
+			files, err := place.files(cmd, args[0])
 			if err != nil {
 				return err
 			}
-			summary, err := state.Read(path)
-			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("pipeline %s has no state in %s: it has not run yet, or it was reset", args[0], path)
+			var errs []error
+			for i, f := range files {
+				if len(files) > 1 {
+					fmt.Fprintf(cmd.OutOrStdout(), "%spipeline %s\n", strings.Repeat("\n", min(i, 1)), f.pipeline)
+				}
+				errs = append(errs, f.show(cmd.OutOrStdout()))
 			}
-			if err != nil {
-				return err
-			}
-			return summary.Show(cmd.OutOrStdout())
+			return errors.Join(errs...)
 		},
 	}
 	place.flags(cmd)
@@ -61,28 +62,20 @@ func resetCommand() *cobra.Command {
 		Use:   "reset PIPELINE",
 		Short: "Forget how far a pipeline is: its next run begins at the beginning",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, err := place.path(cmd, args[0])
+			files, err := place.files(cmd, args[0])
 			if err != nil {
 				return err
 			}
 			if !yes {
-				if err := confirm(cmd, args[0]); err != nil {
+				if err := confirm(cmd, files); err != nil {
 					return err
 				}
 			}
-			undo := owed(path)
-			err = state.Reset(path)
-			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("pipeline %s has no state in %s: nothing to reset", args[0], path)
+			var errs []error
+			for _, f := range files {
+				errs = append(errs, f.reset(cmd))
 			}
-			if err != nil {
-				return err
-			}
-			for _, line := range undo {
-				fmt.Fprintln(cmd.ErrOrStderr(), line)
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is reset: its next run begins at the beginning\n", args[0])
-			return err
+			return errors.Join(errs...)
 		},
 	}
 	place.flags(cmd)
@@ -110,33 +103,72 @@ func (s *statePlace) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.dir, "state", "", "`DIR` of the state, if there is no configuration (sluice copy --state)")
 }
 
-// path is the file of the state of a pipeline.
-func (s *statePlace) path(cmd *cobra.Command, pipeline string) (string, error) {
+// checkpoint is the file of the state of a pipeline.
+type checkpoint struct{ pipeline, path string }
+
+// files are those of the pipelines of a name.
+func (s *statePlace) files(cmd *cobra.Command, name string) ([]checkpoint, error) {
 	if s.dir != "" {
 		if s.config != "" {
-			return "", usage(errors.New("--config and --state: choose one"))
+			return nil, usage(errors.New("--config and --state: choose one"))
 		}
-		if strings.ContainsAny(pipeline, `/\`) {
-			return "", usage(fmt.Errorf("%q is no name of a pipeline", pipeline))
+		if strings.ContainsAny(name, `/\`) {
+			return nil, usage(fmt.Errorf("%q is no name of a pipeline", name))
 		}
-		return stateFile(s.dir, pipeline), nil
+		return []checkpoint{{name, stateFile(s.dir, name)}}, nil
 	}
 	file, err := load(s.config, cmd.InOrStdin())
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if _, err := choose(file, []string{pipeline}); err != nil {
-		return "", err
+	pipelines, err := choose(file, []string{name})
+	if err != nil {
+		return nil, err
 	}
-	return stateFile(file.State, pipeline), nil
+	var files []checkpoint
+	for _, p := range pipelines {
+		files = append(files, checkpoint{p.Name, stateFile(file.State, p.Name)})
+	}
+	return files, nil
+}
+
+func (c checkpoint) show(out io.Writer) error {
+	summary, err := state.Read(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("pipeline %s has no state in %s: it has not run yet, or it was reset", c.pipeline, c.path)
+	}
+	if err != nil {
+		return err
+	}
+	return summary.Show(out)
+}
+
+func (c checkpoint) reset(cmd *cobra.Command) error {
+	undo := owed(c.path)
+	err := state.Reset(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("pipeline %s has no state in %s: nothing to reset", c.pipeline, c.path)
+	}
+	if err != nil {
+		return err
+	}
+	for _, line := range undo {
+		fmt.Fprintln(cmd.ErrOrStderr(), line)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is reset: its next run begins at the beginning\n", c.pipeline)
+	return err
 }
 
 // confirm asks, where there is somebody to ask.
-func confirm(cmd *cobra.Command, pipeline string) error {
+func confirm(cmd *cobra.Command, files []checkpoint) error {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return usage(errors.New("nobody can be asked here: say --yes to reset"))
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "Forget how far %s is, and begin at the beginning? [y/N] ", pipeline)
+	var names []string
+	for _, f := range files {
+		names = append(names, f.pipeline)
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "Forget how far %s is, and begin at the beginning? [y/N] ", strings.Join(names, ", and "))
 	answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
 	if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))) {
 		return errors.New("not reset")

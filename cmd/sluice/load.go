@@ -52,22 +52,32 @@ func read(path string, stdin io.Reader) (name string, text []byte, err error) {
 }
 
 // choose returns the named pipelines, in the order of the file; all if none is
-// named.
+// named. The name of a definition with several sinks is that of all of its
+// pipelines.
 func choose(file *config.File, names []string) ([]*config.Pipeline, error) {
 	var chosen []*config.Pipeline
-	known := make([]string, len(file.Pipelines))
-	for i, p := range file.Pipelines {
-		known[i] = p.Name
-		if len(names) == 0 || slices.Contains(names, p.Name) {
+	for _, p := range file.Pipelines {
+		if len(names) == 0 || slices.ContainsFunc(names, p.Called) {
 			chosen = append(chosen, p)
 		}
 	}
 	for _, name := range names {
-		if !slices.Contains(known, name) {
-			return nil, usage(fmt.Errorf("no pipeline %q in the configuration; there are: %s", name, strings.Join(known, ", ")))
+		if !slices.ContainsFunc(chosen, func(p *config.Pipeline) bool { return p.Called(name) }) {
+			return nil, usage(fmt.Errorf("no pipeline %q in the configuration; there are: %s", name, strings.Join(known(file), ", ")))
 		}
 	}
 	return chosen, nil
+}
+
+// known are the names by which pipelines are chosen.
+func known(file *config.File) (names []string) {
+	for _, p := range file.Pipelines {
+		if of := string(p.Of); of != "" && !slices.Contains(names, of) {
+			names = append(names, of)
+		}
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 // stateFile is where the state of a pipeline is.
@@ -84,9 +94,9 @@ func completePipelines(config *string, most int) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var names []cobra.Completion
-		for _, p := range file.Pipelines {
-			if !slices.Contains(args, p.Name) {
-				names = append(names, p.Name)
+		for _, name := range known(file) {
+			if !slices.Contains(args, name) {
+				names = append(names, name)
 			}
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp

@@ -95,6 +95,7 @@ func (d *decoder) stages(p *Pipeline) {
 	var form kind.Form
 	if p.Source.Kind != "" {
 		d.problems(p.Source.place(), p.Source.Options.Problems(p.env)...)
+		d.sole(p)
 		form = p.Source.Options.Gives()
 	}
 	for _, t := range p.Transforms {

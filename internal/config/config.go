@@ -53,6 +53,7 @@ type Pipeline struct {
 	Source      Source        `yaml:"source" required:"true" doc:"Where items come from; its one key names the kind."`
 	Transforms  []Transform   `yaml:"transforms" doc:"What changes items on the way, in this order; the one key of each names its kind."`
 	Sink        Sink          `yaml:"sink" required:"true" doc:"Where items go; its one key names the kind."`
+	Of          Definition    `yaml:"sinks" doc:"In the place of sink: several, each below its name. Each makes a pipeline of its own, called PIPELINE-NAME, with its own state, pace and dead letters."` // what makes it; empty with sink
 	DeadLetters *DeadLetters  `yaml:"dead_letters" doc:"Where records go that can never be delivered; without it they end the run."`
 	Lanes       int           `yaml:"lanes" default:"4" min:"1" max:"256" doc:"Parts of a pass that move at the same time, as many of them as fit into memory."`
 	Mode        string        `yaml:"mode" default:"full" enum:"full|new" doc:"Whether each pass takes everything, or what is new since the last complete one."`

@@ -98,8 +98,8 @@ func (s *source) hideRest(p pair) {
 	s.stands(span{place: p.value.place, width: -1})
 }
 
-// finish sorts errors, drops repeated ones (of what several aliases stand for)
-// and adds the excerpts.
+// finish sorts errors, drops repeated ones (of what several aliases stand for,
+// and several sinks share) and adds the excerpts.
 func (s *source) finish(errs []Error) Errors {
 	slices.SortStableFunc(errs, func(a, b Error) int {
 		if a.Line != b.Line {
@@ -107,8 +107,11 @@ func (s *source) finish(errs []Error) Errors {
 		}
 		return a.Col - b.Col
 	})
-	errs = slices.CompactFunc(errs, func(a, b Error) bool {
-		return a.Line == b.Line && a.Col == b.Col && a.Message == b.Message
+	said := map[Error]bool{}
+	errs = slices.DeleteFunc(errs, func(e Error) bool {
+		again := said[e]
+		said[e] = true
+		return again
 	})
 	for i := range errs {
 		e := &errs[i]

@@ -106,6 +106,12 @@ type bucket struct {
 	SecretKey unit.Secret `yaml:"secret_key" doc:"Secret of the access key."`
 }
 
+func (b *bucket) Sole() []kind.Problem {
+	if b.Bucket != "consumed" {
+		return nil
+	}
+	return []kind.Problem{{Option: "bucket", Message: "what one sink has got, others would not"}}
+}
 func (*bucket) Problems(kind.Env) []kind.Problem { return nil }
 func (*bucket) Gives() kind.Form                 { return kind.Bytes }
 func (b *bucket) Identity() string               { return b.Bucket }

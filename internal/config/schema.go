@@ -50,6 +50,10 @@ func (s schemer) group(t reflect.Type) object {
 		}
 	}
 	out := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if t == reflect.TypeFor[Pipeline]() {
+		required = slices.DeleteFunc(required, func(name string) bool { return name == "sink" })
+		out["oneOf"] = []object{{"required": []string{"sink"}}, {"required": []string{"sinks"}}}
+	}
 	if len(required) > 0 {
 		out["required"] = required
 	} else {
@@ -72,12 +76,15 @@ func defaultOf(o option) any {
 
 // value describes what an option takes.
 func (s schemer) value(o option, t reflect.Type) object {
+	names := object{"pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": maxName}
 	switch t {
 	case reflect.TypeFor[[]*Pipeline]():
 		return object{
 			"type": "object", "minProperties": 1, "additionalProperties": s.group(reflect.TypeFor[Pipeline]()),
-			"propertyNames": object{"pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": maxName},
+			"propertyNames": names,
 		}
+	case reflect.TypeFor[Definition]():
+		return object{"type": "object", "minProperties": 1, "additionalProperties": kindsSchema(s, s.Sinks), "propertyNames": names}
 	case reflect.TypeFor[Source]():
 		return kindsSchema(s, s.Sources)
 	case reflect.TypeFor[Sink]():

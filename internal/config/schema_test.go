@@ -48,6 +48,14 @@ func violates(keyword string, s schema, v any, path string) string {
 		}
 	case "anyOf":
 		return anyOf(want.([]any), v, path)
+	case "oneOf":
+		fit := 0
+		for _, one := range want.([]any) {
+			if invalid(one.(schema), v, path) == "" {
+				fit++
+			}
+		}
+		ok = fit == 1
 	case "items":
 		for i, item := range list {
 			if wrong := invalid(want.(schema), item, fmt.Sprint(path, ".", i)); wrong != "" {
@@ -179,6 +187,9 @@ pipelines:
   b:
     source: {opensearch: {url: u, index: i, query_file: f, ignore: [closed, missing]}}
     sink: {file: {path: p}}
+  c:
+    source: generate
+    sinks: {one: {file: {path: p}}, two: {s3: {bucket: b, key: k}}}
 `
 	if wrong := bySchema(t, ok); wrong != "" {
 		t.Fatalf("got %s, want none", wrong)
@@ -210,6 +221,11 @@ pipelines:
 		{"every: 1h30m", "every: 90"},
 		{"sink: {s3", "sink: {s4"},
 		{"sink: {s3", "sinks: {s3"},
+		{"sink: {file: {path: p}}", "grace: 1s"},
+		{"sink: {file: {path: p}}", "sinks: {}"},
+		{"sink: {file: {path: p}}", "sinks: {A: {file: {path: p}}}"},
+		{"sink: {file: {path: p}}", "sinks: {a: {file: {}}}"},
+		{"sink: {file: {path: p}}", "sink: {file: {path: p}}\n    sinks: {a: {file: {path: q}}}"},
 	} {
 		text := strings.Replace(ok, change[0], change[1], 1)
 		if text == ok {

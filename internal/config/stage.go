@@ -18,17 +18,23 @@ func (d *decoder) pipelines(p pair, out *[]*Pipeline, s spot) {
 		d.fail(p.place, s, "at least one pipeline is expected below it, as in name: {source: …, sink: …}")
 		return
 	}
+	names := map[string]bool{}
 	for _, p := range p.value.pairs {
-		pl := &Pipeline{Name: p.key, Line: p.place.line}
-		at := spot{base: join(s.path(), p.key)}
-		if !isName(p.key) {
+		names[p.key] = true
+	}
+	for _, p := range p.value.pairs {
+		if at := (spot{base: join(s.path(), p.key)}); !isName(p.key) {
 			d.fail(p.place, at, "%q cannot be the name of a pipeline: a to z, 0 to 9, then also . _ and -, at most %d of them", p.key, maxName)
 		}
-		n := *p.value
-		n.place = p.place
-		d.places[at.path()] = p.place
-		d.group(&n, reflect.ValueOf(pl).Elem(), at)
-		*out = append(*out, pl)
+		all, of := d.split(p, s, names)
+		for _, p := range all {
+			pl := &Pipeline{Name: p.key, Of: of, Line: p.place.line}
+			at := spot{base: join(s.path(), p.key)}
+			p.value.place = p.place
+			d.places[at.path()] = p.place
+			d.group(p.value, reflect.ValueOf(pl).Elem(), at)
+			*out = append(*out, pl)
+		}
 	}
 }
 

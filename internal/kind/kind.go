@@ -80,6 +80,14 @@ type Source interface {
 // News is a Source whose passes can take what is new since the last complete one.
 type News interface{ News() }
 
+// Sole is a Source that only one pipeline can read as it is configured: it
+// loses what was delivered, or others would not see what one has taken.
+type Sole interface {
+	// Sole says of each option by which it is so why, and what to do; nil: any
+	// number of pipelines can read it.
+	Sole() []Problem
+}
+
 // Repeater is a Source that can say that its items may share a key, and then
 // differ in their versions.
 type Repeater interface{ Repeats() bool }

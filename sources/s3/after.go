@@ -35,6 +35,17 @@ func (a After) given() bool { return a.Delete || a.Move != "" || len(a.Tag) > 0 
 // Consumes implements [kind.Consumer].
 func (c *Config) Consumes() bool { return c.After.Delete || c.After.Move != "" }
 
+// Sole implements [kind.Sole].
+func (c *Config) Sole() (list []kind.Problem) {
+	if c.After.given() {
+		list = append(list, kind.Problem{Option: "after", Message: "with several sinks, an object would be dealt with as soon as the first of them has it; leave after out"})
+	}
+	if c.Notifications != nil {
+		list = append(list, kind.Problem{Option: "notifications", Message: "with several sinks, each would get a part of them; write a pipeline for each sink, with a queue or address of its own"})
+	}
+	return list
+}
+
 func (a After) problems(prefix string) (list []kind.Problem) {
 	add := func(option, message string) {
 		list = append(list, kind.Problem{Option: "after" + option, Message: message})

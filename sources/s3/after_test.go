@@ -133,3 +133,24 @@ func TestImpossibleOptionsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyOnePipelineReadsWhatIsDealtWithOrAnnounced(t *testing.T) {
+	for name, tc := range map[string]struct {
+		config s3.Config
+		want   string
+	}{
+		"nothing":       {s3.Config{}, ""},
+		"delete":        {s3.Config{After: s3.After{Delete: true}}, "after"},
+		"move":          {s3.Config{After: s3.After{Move: "done/"}}, "after"},
+		"tag":           {s3.Config{After: s3.After{Tag: []string{"loaded=yes"}}}, "after"},
+		"notifications": {s3.Config{Notifications: &s3.Notifications{}}, "notifications"},
+	} {
+		got := ""
+		for _, p := range kind.Sole(&tc.config).Sole() {
+			got += p.Option
+		}
+		if got != tc.want {
+			t.Errorf("%s: got a problem of %q, want of %q", name, got, tc.want)
+		}
+	}
+}

@@ -81,6 +81,11 @@ func (d *decoder) stages(p *Pipeline) {
 		p.env.Repeats = r.Repeats()
 	}
 	p.env.Target, _ = p.Sink.Options.(kind.Lister)
+	for _, t := range p.Transforms {
+		if _, ok := t.Options.(kind.Mover); ok && p.env.Moves == "" {
+			p.env.Moves = t.Kind
+		}
+	}
 	if _, ok := p.Source.Options.(kind.News); !ok && p.env.New && p.Source.Kind != "" {
 		at := spot{base: join("pipelines", p.Name)}.in("mode")
 		d.fail(d.places[at.path()], at, "new: a source of kind %s takes everything in each pass; leave mode out", p.Source.Kind)

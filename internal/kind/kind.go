@@ -47,6 +47,7 @@ type Env struct {
 	Repeats   bool   // items of the source may share a key: they differ in their versions
 	Versions  bool   // the sink orders the writes to one _id by the _version of records
 	Target    Lister // the sink, if it is one
+	Moves     string // the first transform that is a Mover
 	Scratch   string // directory for files that are worth nothing to another process; it need not be there
 	Transient bool   // the state lives no longer than the process (copy without --state)
 
@@ -112,6 +113,17 @@ type Transform interface {
 	Identity() string
 	Build(env Env) (pipeline.Transform, error)
 }
+
+// Editor is a Transform that changes records one by one.
+type Editor interface {
+	Transform
+	// Edit makes what does it. It does no input or output.
+	Edit(env Env) (pipeline.Edit, error)
+}
+
+// Mover is a Transform behind which a record may be of another document than
+// before: its index or _id is another.
+type Mover interface{ Moves() }
 
 // Sink is the options of a kind of sink.
 type Sink interface {

@@ -95,14 +95,13 @@ func (m *mover) edit(_ context.Context, rec []byte, dst *pipeline.Block) (pipeli
 	if err != nil {
 		return pipeline.Dead, err
 	}
-	var values [half][]byte
-	w := rewrite{changes: m.changes, dst: dst, text: rec, values: &values}
+	w := rewrite{changes: m.changes, dst: dst, text: rec}
 	if m.moved != nil && d.shape != deletion {
 		m.moved.visit(rec, d.at, 0, func(field int, value []byte) {
-			if values[field] != nil {
+			if w.values[field] != nil {
 				w.fail(fmt.Errorf("%s is there more than once", m.path(1<<field)))
 			}
-			values[field] = value
+			w.values[field] = value
 			w.missing |= 1 << (field + half)
 		})
 	}

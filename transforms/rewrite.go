@@ -52,12 +52,12 @@ type rewrite struct {
 	*changes
 	dst     *pipeline.Block
 	text    []byte
-	from    int           // text up to here was written or left out
-	depth   int           // of objects and lists
-	lists   int           // of lists
-	seen    uint64        // fields that are there
-	missing uint64        // fields that are to be added
-	values  *[half][]byte // of fields from half on, when they are added; nil: the text of their change
+	from    int          // text up to here was written or left out
+	depth   int          // of objects and lists
+	lists   int          // of lists
+	seen    uint64       // fields that are there
+	missing uint64       // fields that are to be added
+	values  [half][]byte // of pairs: what field i+half is when it is added
 	err     error
 }
 
@@ -168,7 +168,7 @@ func (w *rewrite) inside(l *raw.List, f *fields) bool {
 func (w *rewrite) field(l *raw.List, f *fields, deeper bool) (stays bool) {
 	w.seen |= 1 << f.field
 	if deeper && w.exact {
-		w.fail(fmt.Errorf("%s is not one value: the record has %q", w.path(1<<f.field), l.Key))
+		w.fail(fmt.Errorf("%s is not one value: the record has %q", w.path(1<<f.field), string(l.Key)))
 		return true
 	}
 	switch c := w.each[f.field]; c.deed {
@@ -220,7 +220,7 @@ func (w *rewrite) put(f *fields, comma bool) {
 			w.dst.Write([]byte{'{'})
 			w.put(c, false)
 			w.dst.Write([]byte{'}'})
-		case w.values != nil:
+		case w.pairs:
 			w.dst.Write(w.values[c.field-half])
 		default:
 			w.dst.Write(w.each[c.field].text)

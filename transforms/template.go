@@ -161,7 +161,7 @@ func checkIndex(name []byte) error {
 	case len(name) == 0 || len(name) > maxIndex:
 		return errors.New("the name of an index has 1 to 255 bytes")
 	case bytes.IndexByte([]byte("_-+."), name[0]) >= 0, bytes.ContainsAny(name, "*?,/\\\"<>| #:"), bytes.ContainsFunc(name, outlaw):
-		return fmt.Errorf("%q is not the name of an index", name)
+		return fmt.Errorf("%q is not the name of an index", string(name))
 	}
 	return nil
 }

@@ -87,6 +87,11 @@ func (d *decoder) stages(p *Pipeline) {
 	if s, ok := p.Source.Options.(kind.Scatterer); ok {
 		p.env.Scattered = s.Scatters(p.env.Target != nil && p.env.Target.Target("a") == p.env.Target.Target("b"))
 	}
+	for _, t := range p.Transforms {
+		if _, ok := t.Options.(kind.Mover); ok && p.env.Moves == "" {
+			p.env.Moves = t.Kind
+		}
+	}
 	if _, ok := p.Source.Options.(kind.News); !ok && p.env.New && p.Source.Kind != "" {
 		at := spot{base: join("pipelines", p.Name)}.in("mode")
 		d.fail(d.places[at.path()], at, "new: a source of kind %s takes everything in each pass; leave mode out", p.Source.Kind)

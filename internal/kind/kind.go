@@ -51,6 +51,7 @@ type Env struct {
 	Scattered bool   // lanes of the source may hold records of one document
 	Frugal    bool   // memory is short: what a stage takes of it by default is the least that is of use
 	Makes     bool   // the sink makes indices of metadata: a source that can find some gives it
+	Moves     string // the first transform that is a Mover
 	Scratch   string // directory for files that are worth nothing to another process; it need not be there
 	Transient bool   // the state lives no longer than the process (copy without --state)
 
@@ -131,6 +132,17 @@ type Transform interface {
 	Identity() string
 	Build(env Env) (pipeline.Transform, error)
 }
+
+// Editor is a Transform that changes records one by one.
+type Editor interface {
+	Transform
+	// Edit makes what does it. It does no input or output.
+	Edit(env Env) (pipeline.Edit, error)
+}
+
+// Mover is a Transform behind which a record may be of another document than
+// before: its index or _id is another.
+type Mover interface{ Moves() }
 
 // Sink is the options of a kind of sink.
 type Sink interface {

@@ -120,6 +120,7 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 // zips says whether the body may go compressed. What is small says nothing
 // about the network.
 func (c *Client) zips(r Request) bool { return r.Zip && c.aws == nil && len(r.Body) >= leastZipped }
+
 // fewer says that the gate lets fewer requests wait, if it does.
 func fewer(ctx context.Context, limit int, why string) {
 	if why != "" {

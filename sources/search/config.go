@@ -57,6 +57,9 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	if c.Deletes == "reconcile" && (!env.New || !env.Versions || env.Target == nil) {
 		add("deletes", "reconcile is for mode: new and a search sink that orders writes by version (action: index, versions: true)")
 	}
+	if c.Deletes == "reconcile" && env.Moves != "" {
+		add("deletes", env.Moves+" may give documents another index or _id; reconcile goes by both, and would delete those at the sink")
+	}
 	if c.Deletes == "reconcile" && len(c.Ignore) > 0 {
 		add("ignore", "with deletes: reconcile, the documents of what is left out would be deleted at the sink; leave it out of index")
 	}

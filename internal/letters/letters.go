@@ -17,6 +17,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -71,10 +72,14 @@ func (l *Letter) ID() (id ID) {
 	if l.Source.Line != nil {
 		line = *l.Source.Line
 	}
-	p := l.Source.Position
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %q %d %q %q %q %q %q %d %d",
-		l.Pipeline, l.Pass, l.Lane, l.Start, l.Stage, p.Token, p.Inner, p.Key, p.Version, line, l.Replay))
-	copy(id[:], sum[:])
+	s, p := l.Source, l.Source.Position
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%q %d %q %d %q %q %q %q %q %q %q %d %d ",
+		l.Pipeline, l.Pass, l.Lane, l.Start, l.Stage, s.Key, s.Version, p.Token, p.Inner, p.Key, p.Version, line, l.Replay)
+	if l.Record != nil { // a state that was reset begins with pass 1 again: then other records may be at a place
+		io.WriteString(sum, *l.Record)
+	}
+	copy(id[:], sum.Sum(nil))
 	return id
 }
 

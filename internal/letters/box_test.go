@@ -41,6 +41,15 @@ func wants(t testing.TB, b *letters.Box, want ...string) {
 	}
 }
 
+// same is wants in any order: letters of one moment come in that of their ids, or
+// of the processes that wrote them.
+func same(t testing.TB, b *letters.Box, want ...string) {
+	t.Helper()
+	if got, want := slices.Sorted(slices.Values(reasons(t, b))), slices.Sorted(slices.Values(want)); !slices.Equal(got, want) {
+		t.Errorf("got letters %q, want %q", got, want)
+	}
+}
+
 func TestALetterThatWasWrittenAgainCountsOnce(t *testing.T) {
 	dir := t.TempDir()
 	w := open(t, dir)

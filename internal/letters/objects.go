@@ -36,10 +36,11 @@ type inObjects struct {
 
 func openObjects(ctx context.Context, c *S3, pipelineName string) (*Writer, error) {
 	client, err := c.Client(ctx, 1)
-	if err == nil {
-		err = client.Reach(ctx)
-	}
 	if err != nil {
+		return nil, fmt.Errorf("dead letters: %w", err)
+	}
+	if err := client.Reach(ctx); err != nil {
+		client.Close()
 		return nil, fmt.Errorf("dead letters: %w", err)
 	}
 	process := time.Now().UTC().Format("20060102T150405Z") + "-" + strings.ToLower(rand.Text()[:8])

@@ -30,7 +30,7 @@ func (d *decoder) check(f *File) {
 	for _, p := range f.Pipelines {
 		p.env = kind.Env{
 			Pipeline: p.Name, MaxRecord: int64(p.MaxRecord), Every: p.Every > 0, Transient: d.Transient,
-			New: p.Mode == "new", Scratch: d.scratch(f, p.Name),
+			New: p.Mode == "new", Lanes: p.Lanes, Scratch: d.scratch(f, p.Name),
 			Workers: min(maxWorkers, (d.workers()+p.Lanes-1)/p.Lanes),
 		}
 		d.limits(f, p)
@@ -87,6 +87,9 @@ func (d *decoder) stages(p *Pipeline) {
 		p.env.Repeats = r.Repeats()
 	}
 	p.env.Target, _ = p.Sink.Options.(kind.Lister)
+	if s, ok := p.Source.Options.(kind.Scatterer); ok {
+		p.env.Scattered = s.Scatters(p.env.Target != nil && p.env.Target.Target("a") == p.env.Target.Target("b"))
+	}
 	if _, ok := p.Source.Options.(kind.News); !ok && p.env.New && p.Source.Kind != "" {
 		at := spot{base: join("pipelines", p.Name)}.in("mode")
 		d.fail(d.places[at.path()], at, "new: a source of kind %s takes everything in each pass; leave mode out", p.Source.Kind)

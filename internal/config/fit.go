@@ -70,19 +70,22 @@ func (e *SmallError) Error() string {
 // lane of each fits, the error is a [*SmallError]. It does no
 // input or output.
 func Fit(memory unit.Bytes, pipelines ...*Pipeline) ([]*Fitted, error) {
+	if fitted, all, err := fit(memory, pipelines, maxWorkers, false); all {
+		return fitted, err
+	}
 	for workers := maxWorkers; ; workers-- {
-		fitted, all, err := fit(memory, pipelines, workers)
+		fitted, all, err := fit(memory, pipelines, workers, true)
 		if all || workers == 1 {
 			return fitted, err
 		}
 	}
 }
 
-// fit tries with a number of workers. all is true if every pipeline has the
-// lanes it wants, or if trying again is of no use.
-func fit(memory unit.Bytes, pipelines []*Pipeline, workers int) (out []*Fitted, all bool, err error) {
+// fit tries with a number of workers, and with frugal stages or others. all is
+// true if every pipeline has the lanes it wants, or if trying again is of no use.
+func fit(memory unit.Bytes, pipelines []*Pipeline, workers int, frugal bool) (out []*Fitted, all bool, err error) {
 	for _, p := range pipelines {
-		f, err := p.build(min(workers, p.env.Workers))
+		f, err := p.build(min(workers, p.env.Workers), frugal)
 		if err != nil {
 			return nil, true, err
 		}
@@ -150,10 +153,10 @@ func tooSmall(memory, needed unit.Bytes, fitted []*Fitted) error {
 func roundUp(n unit.Bytes) unit.Bytes { return (n + 1<<20 - 1) >> 20 << 20 }
 
 // build builds the stages and asks what they need.
-func (p *Pipeline) build(workers int) (*Fitted, error) {
+func (p *Pipeline) build(workers int, frugal bool) (*Fitted, error) {
 	f := &Fitted{Config: p, Workers: workers}
 	env := p.env
-	env.Workers = workers
+	env.Workers, env.Frugal = workers, frugal
 	var err error
 	if f.source, err = p.Source.Options.Build(env); err != nil {
 		return nil, fmt.Errorf("pipeline %s: source %s: %w", p.Name, p.Source.Kind, err)

@@ -47,6 +47,9 @@ type Env struct {
 	Repeats   bool   // items of the source may share a key: they differ in their versions
 	Versions  bool   // the sink orders the writes to one _id by the _version of records
 	Target    Lister // the sink, if it is one
+	Lanes     int    // that the pipeline wants at a time; fewer run if memory has no room for them
+	Scattered bool   // lanes of the source may hold records of one document
+	Frugal    bool   // memory is short: what a stage takes of it by default is the least that is of use
 	Scratch   string // directory for files that are worth nothing to another process; it need not be there
 	Transient bool   // the state lives no longer than the process (copy without --state)
 
@@ -79,6 +82,10 @@ type News interface{ News() }
 // Repeater is a Source that can say that its items may share a key, and then
 // differ in their versions.
 type Repeater interface{ Repeats() bool }
+
+// Scatterer is a Source that can say that records of one document, in several
+// indices if the sink merges them, may be in lanes that are read side by side.
+type Scatterer interface{ Scatters(merged bool) bool }
 
 // Versioned is a Sink that can say that it orders the writes to one _id by the
 // _version of records.

@@ -139,6 +139,16 @@ func (g *Gate) Leave(r Reply) (limit int, why string) {
 	return int(g.limit), why
 }
 
+// Lower is told of what only the body of a reply says: that the server has too
+// much to do. The request was begun at some time and has left the gate. It gives
+// what Leave does.
+func (g *Gate) Lower(begun time.Time, cause string) (limit int, why string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	why = g.lower(begun, cause)
+	return int(g.limit), why
+}
+
 // lower lowers the limit, unless that was done since the request was begun.
 func (g *Gate) lower(begun time.Time, cause string) (why string) {
 	if !begun.After(g.lowered) {

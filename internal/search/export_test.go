@@ -9,12 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// SetDial lets the client reach the cluster in another way than by TCP.
-func (c *Client) SetDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
-	t := c.http.Transport.(*http.Transport)
-	t.DialContext, t.Proxy = dial, nil
-}
-
 // Intercept lets f fail connections before they are made.
 func (c *Client) Intercept(f func(address string) error) {
 	t := c.http.Transport.(*http.Transport)

@@ -96,9 +96,7 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 	if at := w.written.Load(); at > 0 {
 		took = time.Since(time.Unix(0, at))
 	}
-	if limit, why := c.gate.Leave(pace.Reply{Kind: r.kind(), Begun: begun, Took: took, Busy: overload(err), Err: err}); why != "" {
-		pipeline.Logger(ctx).Debug("fewer requests wait for a reply at the same time", "now", limit, "because", why)
-	}
+	fewer(ctx)(c.gate.Leave(pace.Reply{Kind: r.kind(), Begun: begun, Took: took, Busy: overload(err), Err: err}))
 	if err != nil {
 		w.end()
 		if e := AsError(err); e != nil && busy(e.Status) {
@@ -110,6 +108,22 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 		resp.Body = &page{ReadCloser: resp.Body, tuner: c.tuner, log: pipeline.Logger(ctx), speed: speed{waited: took}, zipped: zip, begun: begun}
 	}
 	return resp, nil
+}
+
+// fewer says that the gate lets fewer requests wait, if it does.
+func fewer(ctx context.Context) func(limit int, why string) {
+	return func(limit int, why string) {
+		if why != "" {
+			pipeline.Logger(ctx).Debug("fewer requests wait for a reply at the same time", "now", limit, "because", why)
+		}
+	}
+}
+
+// Overloaded says that the reply to a request that was begun at some time said,
+// in its body, that the cluster has too much to do: fewer requests are under way
+// then, as if its status had said so.
+func (c *Client) Overloaded(ctx context.Context, begun time.Time, cause string) {
+	fewer(ctx)(c.gate.Lower(begun, cause))
 }
 
 // kind names requests that take about as long as each other.

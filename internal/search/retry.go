@@ -19,8 +19,10 @@ import (
 // It is for one goroutine.
 type Retrier struct {
 	limit   time.Duration
+	every   time.Duration // that it says so
 	backoff backoff.ExponentialBackOff
-	since   time.Time // of the first failure in a row
+	since   time.Time // of the first failure in a row, or of the last progress
+	said    time.Time
 }
 
 // Retrier returns one that is bounded by the option retry.
@@ -34,6 +36,28 @@ func (c *Client) Retrier() *Retrier {
 	r.Reset()
 	return r
 }
+
+// Patient returns one that is bounded by another time, for what somebody has to
+// put right: it says once a minute that it waits.
+func (c *Client) Patient(limit time.Duration) *Retrier {
+	r := c.Retrier()
+	r.limit, r.every = limit, time.Minute
+	return r
+}
+
+// Over says that what was waited for has come, if it was waited for.
+func (r *Retrier) Over(ctx context.Context) {
+	if r.since.IsZero() {
+		return
+	}
+	pipeline.Logger(ctx).Info("it goes on", "after", time.Since(r.since).Round(time.Millisecond))
+	r.Reset()
+	r.said = time.Time{}
+}
+
+// Progress says that some of what is tried succeeded: the time begins anew, the
+// waits go on as long as they are.
+func (r *Retrier) Progress() { r.since = time.Time{} }
 
 // Reset says that there was progress: what fails next fails for the first time.
 func (r *Retrier) Reset() {
@@ -65,7 +89,10 @@ func (r *Retrier) Wait(ctx context.Context, err error) error {
 	}
 	wait = min(wait, left)
 	pipeline.Retried(ctx, cause)
-	pipeline.Logger(ctx).Warn("trying again", "cause", cause, "wait", wait.Round(time.Millisecond), "error", err)
+	if time.Since(r.said) >= r.every {
+		r.said = time.Now()
+		pipeline.Logger(ctx).Warn("trying again", "cause", cause, "wait", wait.Round(time.Millisecond), "error", err)
+	}
 	return pace.Sleep(ctx, wait)
 }
 

@@ -13,6 +13,7 @@
 package search
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -152,6 +153,13 @@ func New(cfg Config) (*Client, error) {
 // on, in clear if it is off, and whatever is faster if it is auto. Without it
 // they come in clear. It is called before the first request.
 func (c *Client) Compress(how string) { c.tuner = newTuner(how) }
+
+// SetDial lets the client reach the cluster in another way than by TCP: tests
+// have a false clock then. It is called before the first request.
+func (c *Client) SetDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
+	t := c.http.Transport.(*http.Transport)
+	t.DialContext, t.Proxy = dial, nil
+}
 
 // Close closes connections that are not in use.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

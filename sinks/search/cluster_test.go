@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -227,7 +228,7 @@ func rec(index, id, source string) string {
 func config(url string) *search.Config {
 	return &search.Config{
 		Config: insearch.Config{URL: []string{url}, Retry: unit.Duration(10 * time.Second)},
-		Bulk:   64 << 10, Action: "index", Versions: true,
+		Bulk:   64 << 10, Action: "auto", Format: "auto", ID: "keep", Versions: true, Pause: unit.Duration(10 * time.Second),
 	}
 }
 
@@ -239,10 +240,12 @@ type loading struct {
 	store   *pipelinetest.Store
 	read    int // blocks
 	log     *slog.Logger
+	limit   time.Duration // of a run
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func newLoading(blocks ...[]string) *loading {
-	return &loading{blocks: blocks, letters: &kept{}, store: &pipelinetest.Store{World: &pipelinetest.World{}}, log: slog.New(slog.DiscardHandler)}
+	return &loading{blocks: blocks, letters: &kept{}, store: &pipelinetest.Store{World: &pipelinetest.World{}}, log: slog.New(slog.DiscardHandler), limit: 30 * time.Second}
 }
 
 // run makes one run.
@@ -252,11 +255,14 @@ func (l *loading) run(t testing.TB, cfg *search.Config) (pipeline.Result, error)
 	if err != nil {
 		t.Fatalf("build: %v", err)
 	}
+	if l.dial != nil {
+		sink.(*search.Sink).SetDial(l.dial)
+	}
 	p := &pipeline.Pipeline{Name: "p", Log: l.log, Source: l, Sink: sink, Store: l.store, Lanes: 1, Depth: 1, Grace: 5 * time.Second}
 	if l.letters != nil {
 		p.Dead = l.letters
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // a run that hangs is stopped, and not complete
+	ctx, cancel := context.WithTimeout(t.Context(), l.limit) // a run that hangs is stopped, and not complete
 	defer cancel()
 	return p.Run(ctx)
 }

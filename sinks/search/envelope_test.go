@@ -27,7 +27,7 @@ func FuzzEnvelope(f *testing.F) {
 		if bytes.IndexByte(line, '\n') >= 0 {
 			return
 		}
-		sent, ok := search.Body(line)
+		sent, ok := search.Body(search.Config{Versions: true, Format: "envelope", ID: "keep"}, line)
 		var e struct {
 			Index   *string         `json:"_index"`
 			ID      *string         `json:"_id"`

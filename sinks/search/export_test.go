@@ -2,23 +2,40 @@ package search
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"unsafe"
 )
 
+// SetDial lets the sink reach the cluster in another way than by TCP.
+func (s *Sink) SetDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
+	s.client.SetDial(dial)
+}
+
+// filling is a filler without a cluster, as cfg has it.
+func filling(cfg Config) *filler {
+	s := &Sink{cfg: cfg}
+	s.prepare()
+	return newFiller(&writer{Sink: s}, nil, nil)
+}
+
 // Body is what a line adds to the body of a request; ok is false if there is a
 // fault in it.
-func Body(line []byte) (body []byte, ok bool) {
-	f := filler{writer: &writer{Sink: &Sink{cfg: Config{Versions: true}}}, seen: map[string]struct{}{}}
+func Body(cfg Config, line []byte) (body []byte, ok bool) {
+	f := filling(cfg)
 	line = append(bytes.Clone(line), '\n')
 	if fault := f.check(line); fault != sound {
 		return nil, false
 	}
 	q := newRequest(1 << 20)
-	r := q.add("index", line, &f.env, sound)
+	r := q.add(line, &f.env, sound)
 	if got := q.appendLine(nil, r); !bytes.Equal(got, line) {
 		panic(fmt.Sprintf("the letter of %q has %q", line, got))
+	}
+	if room := f.env.room(); len(q.body) > room {
+		panic(fmt.Sprintf("%q adds %d bytes, and room for %d", line, len(q.body), room))
 	}
 	return q.body, true
 }
@@ -35,7 +52,7 @@ func ReadReply(src io.Reader) (items int, refused []string, err error) {
 
 // Filling fills one request again and again.
 type Filling struct {
-	f     filler
+	f     *filler
 	q     *request
 	reply *reply
 	src   bytes.Reader
@@ -43,7 +60,7 @@ type Filling struct {
 
 // NewFilling makes a request of 8 MiB.
 func NewFilling() *Filling {
-	return &Filling{f: filler{writer: &writer{Sink: &Sink{cfg: Config{Versions: true}}}, seen: map[string]struct{}{}}, q: newRequest(8 << 20), reply: newReply()}
+	return &Filling{f: filling(Config{Versions: true, Format: anyFormat, ID: keep}), q: newRequest(8 << 20), reply: newReply()}
 }
 
 // Block fills the request with a block, and reads a reply, and returns the
@@ -57,7 +74,7 @@ func (x *Filling) Block(block, reply []byte) int {
 		if !x.q.fits(line, &x.f.env, 8<<20) {
 			panic("full")
 		}
-		x.q.add("index", line, &x.f.env, fault)
+		x.q.add(line, &x.f.env, fault)
 		rest = rest[n:]
 	}
 	if reply == nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"unicode/utf8"
 
 	"sluice/pipeline"
@@ -18,10 +19,20 @@ type filler struct {
 	q    *request
 	env  envelope
 
-	index []byte              // the last _index that was checked, as it stood in the record
-	fault fault               // what was found
-	seen  map[string]struct{} // those that were noted
+	of    []byte              // the last _index that was looked at, as it stood in the record
+	index []byte              // where its records go, as JSON
+	fault fault               // what is wrong with that
+	seen  map[string]struct{} // indices that were noted
 	notes []pipeline.Row      // not yet with a request
+
+	made    []byte              // parts of the record that are not in its line
+	action  []byte              // of a create
+	creates map[uint64]struct{} // documents that the request creates, by hash
+	seed    maphash.Seed
+}
+
+func newFiller(w *writer, free <-chan *request, full chan<- *request) *filler {
+	return &filler{writer: w, free: free, full: full, seen: map[string]struct{}{}, creates: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
 }
 
 // fill hands on requests until the end of in. It closes full then, and only then.
@@ -53,6 +64,7 @@ func (f *filler) fill(ctx context.Context, in <-chan *pipeline.Item) (err error)
 // next hands on the request and takes another, which is there once the one
 // before it was delivered.
 func (f *filler) next(ctx context.Context) error {
+	clear(f.creates)
 	err := pipeline.Send(ctx, f.full, f.q)
 	if err == nil {
 		f.q, _, err = pipeline.Receive(ctx, f.free)
@@ -97,14 +109,15 @@ func (f *filler) end(it *pipeline.Item) {
 
 // remove adds what deletes the document that an item names.
 func (f *filler) remove(ctx context.Context, it *pipeline.Item) error {
-	if f.cfg.Action == "create" {
+	switch {
+	case f.cfg.Action == "create":
 		return fmt.Errorf("delete %s: action create leaves documents as they are; use index", it.Key)
+	case !f.cfg.keepsIDs():
+		return fmt.Errorf("delete %s: documents have another _id here; use id: keep", it.Key)
 	}
-	f.env = envelope{index: f.Sink.index, id: quoted(it.Key)}
+	f.env = envelope{verb: toDelete, id: quoted(it.Key)}
 	if it.Meta != nil {
-		if f.env.index == nil {
-			f.env.index = quoted(it.Meta.Index)
-		}
+		f.env.index = quoted(it.Meta.Index)
 		if routing, ok := it.Meta.Tags[Routing]; ok {
 			f.env.routing = quoted(routing)
 		}
@@ -118,7 +131,7 @@ func (f *filler) remove(ctx context.Context, it *pipeline.Item) error {
 	if err := f.place(ctx, nil); err != nil {
 		return err
 	}
-	f.q.add("delete", nil, &f.env, sound).item = f.q.of(it)
+	f.q.add(nil, &f.env, sound).item = f.q.of(it)
 	f.end(it)
 	return nil
 }
@@ -138,7 +151,11 @@ func (f *filler) record(ctx context.Context, it *pipeline.Item, line []byte, num
 	if fault != sound {
 		f.env = envelope{}
 	}
-	if err := f.place(ctx, line); err != nil {
+	if fault == sound && f.env.verb == toCreate && f.env.id != nil {
+		if err := f.apart(ctx, line); err != nil {
+			return err
+		}
+	} else if err := f.place(ctx, line); err != nil {
 		return err
 	}
 	if fault == sound && f.env.id == nil {
@@ -146,8 +163,26 @@ func (f *filler) record(ctx context.Context, it *pipeline.Item, line []byte, num
 			pipeline.Logger(ctx).Warn("records have no _id: one that is sent again, after a lost reply or a crash, is there twice")
 		})
 	}
-	r := f.q.add(f.cfg.Action, line, &f.env, fault)
+	r := f.q.add(line, &f.env, fault)
 	r.item, r.number = f.q.of(it), number
+	return nil
+}
+
+// apart is place for a record that creates a document. Two of one document are
+// never in one request: if the first were rejected for now, the second would be
+// the one that stays.
+func (f *filler) apart(ctx context.Context, line []byte) error {
+	f.action = f.env.appendAction(f.action[:0])
+	id := maphash.Bytes(f.seed, names(f.action[:len(f.action)-1]))
+	if _, ok := f.creates[id]; ok {
+		if err := f.next(ctx); err != nil {
+			return err
+		}
+	}
+	if err := f.place(ctx, line); err != nil {
+		return err
+	}
+	f.creates[id] = struct{}{}
 	return nil
 }
 
@@ -165,83 +200,4 @@ func (f *filler) place(ctx context.Context, line []byte) error {
 	small, err := pipeline.Large(ctx)
 	f.q.small = small
 	return err
-}
-
-// check takes a line apart and looks for what would cost the whole request.
-func (f *filler) check(line []byte) fault {
-	if !f.env.scan(line) {
-		return noEnvelope
-	}
-	if f.Sink.index != nil {
-		f.env.index = f.Sink.index
-	}
-	if !f.cfg.Versions || f.cfg.Action == "create" || f.env.id == nil {
-		f.env.version = nil // a document whose _id the engine makes is always new
-	}
-	return f.sound()
-}
-
-// sound looks for what is wrong with the parts of a record.
-func (f *filler) sound() fault {
-	if f.index == nil || !bytes.Equal(f.index, f.env.index) {
-		f.index = append(f.index[:0], f.env.index...)
-		f.fault = f.target(f.index)
-	}
-	switch {
-	case f.fault != sound:
-		return f.fault
-	case f.env.id != nil && !within(f.env.id, maxID):
-		return badID
-	case f.env.routing != nil && decodedLen(f.env.routing) < 0:
-		return badRouting
-	case f.env.version != nil && !whole(f.env.version):
-		return badVersion
-	}
-	return sound
-}
-
-// within reports whether raw is a string of at most so many bytes.
-func within(raw []byte, most int) bool {
-	n := decodedLen(raw)
-	return 0 <= n && n <= most
-}
-
-// target checks the name of an index, as JSON, and notes that it is written to.
-func (f *filler) target(raw []byte) fault {
-	if len(raw) == 0 {
-		return noIndex
-	}
-	if decodedLen(raw) < 0 {
-		return badIndex
-	}
-	name := raw[1 : len(raw)-1]
-	if bytes.IndexByte(name, '\\') >= 0 {
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return badIndex
-		}
-		name = []byte(s)
-	}
-	if fault := checkName(name); fault != sound {
-		return fault
-	}
-	if _, ok := f.seen[string(name)]; !ok {
-		f.seen[string(name)] = struct{}{}
-		f.notes = append(f.notes, pipeline.Row{Bucket: bucket, Key: string(name), Value: []byte{1}})
-	}
-	return sound
-}
-
-// checkName refuses what may stand for several indices, or for one that nobody
-// named. The rest of the rules are the engine's.
-func checkName(name []byte) fault {
-	switch {
-	case len(name) == 0:
-		return badIndex
-	case name[0] == '.':
-		return systemIndex
-	case bytes.IndexByte([]byte("_-+<"), name[0]) >= 0, bytes.ContainsAny(name, "*?,/\\\"<>| #"):
-		return badIndex
-	}
-	return sound
 }

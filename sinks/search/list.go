@@ -1,7 +1,6 @@
 package search
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,10 @@ import (
 )
 
 // Target implements kind.Lister.
-func (c *Config) Target(index string) string { return cmp.Or(c.Index, index) }
+func (c *Config) Target(index string) string {
+	n := c.naming()
+	return string(n.append(nil, []byte(index)))
+}
 
 // List implements kind.Lister.
 func (c *Config) List(ctx context.Context, index string, yield func(id, routing []byte, version int64) error) error {

@@ -181,8 +181,8 @@ func TestARealMappingErrorIsADeadLetter(t *testing.T) {
 func TestRealIndicesThatTakeNothingAreErrorsAndNoLetters(t *testing.T) {
 	for name, c := range map[string]struct{ method, path, body, want string }{
 		"closed":         {"POST", "/_close", "", "index_closed_exception"},
-		"write block":    {"PUT", "/_settings", `{"index.blocks.write":true}`, "403 cluster_block_exception"},
-		"read only":      {"PUT", "/_settings", `{"index.blocks.read_only":true}`, "403 cluster_block_exception"},
+		"write, no time":  {"PUT", "/_settings", `{"index.blocks.write":true}`, "403 cluster_block_exception"},
+		"read, no time":  {"PUT", "/_settings", `{"index.blocks.read_only":true}`, "403 cluster_block_exception"},
 		"flood, no time": {"PUT", "/_settings", `{"index.blocks.read_only_allow_delete":true}`, "429 cluster_block_exception"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -190,7 +190,7 @@ func TestRealIndicesThatTakeNothingAreErrorsAndNoLetters(t *testing.T) {
 			r.must("PUT", "/"+r.index, "")
 			r.must(c.method, "/"+r.index+c.path, c.body)
 			cfg := r.config(r.url)
-			cfg.Retry = 0
+			cfg.Pause = 0
 			newLoading(some(0, 1)).fails(t, cfg, "sink: lane a: ", c.want)
 			r.must("PUT", "/"+r.index+"/_settings", `{"index.blocks.read_only":null}`) // engines take it away alone, and then let the index be deleted
 		})

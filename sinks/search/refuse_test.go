@@ -67,7 +67,7 @@ func TestWithoutDeadLettersARefusedRecordIsAnError(t *testing.T) {
 
 func TestWhatIsWrongWithAnIndexIsAnErrorAndNoLetter(t *testing.T) {
 	for _, o := range []outcome{
-		{403, "cluster_block_exception", "index [logs] blocked by: [FORBIDDEN/8/index write (api)]"}, {400, "index_closed_exception", "closed"},
+		{400, "illegal_argument_exception", "only write ops with an op_type of create are allowed in data streams"}, {400, "index_closed_exception", "closed"},
 		{404, "index_not_found_exception", "no such index [logs]"}, {403, "security_exception", "no permissions"}, {400, "validation_exception", "shards open"},
 	} {
 		c := newCluster(t)
@@ -78,24 +78,6 @@ func TestWhatIsWrongWithAnIndexIsAnErrorAndNoLetter(t *testing.T) {
 		l.complete(t, config(c.URL), 0)
 		c.expect(t, some(0, 5))
 	}
-}
-
-func TestAFullDiskIsWaitedFor(t *testing.T) {
-	c := newCluster(t)
-	block := outcome{429, "cluster_block_exception", "index [logs] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark]"}
-	c.item = func(n int, _ op) outcome {
-		if n < 2 {
-			return block
-		}
-		return outcome{}
-	}
-	newLoading(some(0, 5)).complete(t, config(c.URL), 0)
-	c.expect(t, some(0, 5))
-
-	c.item = func(int, op) outcome { return block }
-	cfg := config(c.URL)
-	cfg.Retry = 0
-	newLoading(some(0, 5)).fails(t, cfg, "flood-stage watermark")
 }
 
 func TestARequestThatIsRefusedAsAWholeIsHalvedDownToTheRecord(t *testing.T) {
@@ -173,13 +155,13 @@ func TestAReplyThatIsNoneIsAnError(t *testing.T) {
 func TestRecordsThatWouldCostTheRequestAreFoundBeforeItIsSent(t *testing.T) {
 	long := strings.Repeat("é", 256)
 	for line, want := range map[string]string{
-		"no envelope":                 "not_an_envelope",
-		"":                            "not_an_envelope",
-		`{"message":"a document"}`:    "not_an_envelope",
-		`{"_index":"logs","_id":"1"}`: "not_an_envelope",
+		"no envelope":                 "not_a_record",
+		"":                            "not_a_record",
+		`{"message":"a document"}`:    "index_missing",
+		`{"_index":"logs","_id":"1"}`: "not_a_record",
 		`{"_index":"logs","_id":"1","_source":"text"}`:                             "not_an_envelope",
-		`{"_index":"logs","_id":"1","_source":{"a":1}`:                             "not_an_envelope",
-		`{"_index":"logs","_id":"1","_source":{"a":1}} {}`:                         "not_an_envelope",
+		`{"_index":"logs","_id":"1","_source":{"a":1}`:                             "not_a_record",
+		`{"_index":"logs","_id":"1","_source":{"a":1}} {}`:                         "not_a_record",
 		`{"_index":"logs","_id":"1","_id":"2","_source":{}}`:                       "not_an_envelope",
 		`{"_index":"logs","\u005fid":"1","_source":{}}`:                            "not_an_envelope",
 		`{"_index":"logs","_id":"` + long + `x","_source":{}}`:                     "invalid_id",
@@ -210,11 +192,11 @@ func TestRecordsThatWouldCostTheRequestAreFoundBeforeItIsSent(t *testing.T) {
 		`{"_index":"\u002eopendistro_security","_id":"1","_source":{}}`:            "system_index",
 		`{"_index":"\u002a","_id":"1","_source":{}}`:                               "invalid_index",
 		`{"_index":"logs","_id":"1","_routing":"\ud800","_source":{}}`:             "invalid_routing",
-		`{"_index":"logs","_id":"1","_source":{"a":"}"}`:                           "not_an_envelope",
-		`{"_index":"logs","_id":"1","_source":{},}`:                                "not_an_envelope",
-		`{"_index":"logs","_id":"1" "_source":{}}`:                                 "not_an_envelope",
-		`[{"_index":"logs","_id":"1","_source":{}}]`:                               "not_an_envelope",
-		`{"_index":"logs","_id":"1","_source":{}` + strings.Repeat("]", 3):         "not_an_envelope",
+		`{"_index":"logs","_id":"1","_source":{"a":"}"}`:                           "not_a_record",
+		`{"_index":"logs","_id":"1","_source":{},}`:                                "not_a_record",
+		`{"_index":"logs","_id":"1" "_source":{}}`:                                 "not_a_record",
+		`[{"_index":"logs","_id":"1","_source":{}}]`:                               "not_a_record",
+		`{"_index":"logs","_id":"1","_source":{}` + strings.Repeat("]", 3):         "not_a_record",
 	} {
 		c := newCluster(t)
 		block := slices.Concat(some(0, 2), []string{line + "\n"}, some(2, 2))

@@ -45,9 +45,12 @@ func newReply() *reply { return &reply{in: newJSONReader()} }
 // kind is the type of the error. It is valid until the next read.
 func (r *reply) kind(f refused) []byte { return r.text[f.kind.begin:f.kind.end] }
 
+// raw is the reason as it stands in the reply. It is valid until the next read.
+func (r *reply) raw(f refused) []byte { return r.text[f.reason.begin:f.reason.end] }
+
 // reason explains the error.
 func (r *reply) reason(f refused) (s string) {
-	raw := r.text[f.reason.begin:f.reason.end]
+	raw := r.raw(f)
 	quoted := append(append([]byte{'"'}, raw...), '"')
 	if json.Unmarshal(quoted, &s) != nil { // cut inside an escape
 		return string(raw)
@@ -79,7 +82,7 @@ func (r *reply) read(src io.Reader) error {
 }
 
 // plain is what nearly all items of a reply are.
-var plain = [...]string{`{"index":{"status":201}}`, `{"index":{"status":200}}`, `{"create":{"status":201}}`, `{"delete":{"status":200}}`}
+var plain = [...]string{`{"index":{"status":201}}`, `{"index":{"status":200}}`, `{"create":{"status":201}}`, `{"delete":{"status":200}}`, `{"update":{"status":200}}`}
 
 // item reads {"index":{"status":201}}, which may hold an error besides.
 func (r *reply) item() error {

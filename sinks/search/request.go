@@ -7,6 +7,9 @@ import (
 	"sluice/pipeline"
 )
 
+// createSize is the memory for knowing a document that a request creates.
+const createSize = 24
+
 // perRecord is the least that a record is counted as: it bounds how many a
 // request holds, and so the memory for saying where they lie.
 const perRecord = 256
@@ -25,17 +28,18 @@ type request struct {
 
 // record is where a record lies, and where it comes from.
 type record struct {
-	action, source, end uint32 // in body: both lines; empty if there is a fault
+	action, source, end uint32 // in body: the action line, the source, both lines; empty if there is a fault
 	head, tail, stop    uint32 // in rest: what was read before the source, and after
 	item, number        int32  // it is record number of items[item], from 0
 	fault               fault  // why it cannot be sent
+	verb                verb   // what is done
+	behind              uint8  // bytes of the body between the source and the end
 	anonymous           bool   // it has no _id, the engine makes one
 	versioned           bool   // the engine keeps what it has if that is newer
-	remove              bool   // it deletes a document: there is no source line
 }
 
 // recordSize is the size of a record, in bytes.
-const recordSize = 36
+const recordSize = 40
 
 // restShare is the part of a limit that there is room for besides the sources.
 const restShare = 8
@@ -63,37 +67,25 @@ func (q *request) room(line []byte, e *envelope) bool {
 	return len(q.body)+e.room() <= cap(q.body) && len(q.rest)+len(line)-len(e.source) <= cap(q.rest)
 }
 
-// room is what a record adds to the body, in bytes, at most.
-func (e *envelope) room() int {
-	n := actionRoom + len(e.index) + len(e.id) + len(e.routing) + len(e.source)
-	if e.version != nil {
-		n += versionRoom + len(e.version)
-	}
-	return n
-}
-
-// What a record adds to the body besides the values in it, and what its version
-// adds.
-const (
-	actionRoom  = len(`{"create":{"_index":,"_id":,"routing":}}` + "\n\n")
-	versionRoom = len(`"version":,"version_type":"external_gte",`)
-)
-
 // add copies a record, which cannot be sent if there is a fault.
-func (q *request) add(verb string, line []byte, e *envelope, f fault) *record {
+func (q *request) add(line []byte, e *envelope, f fault) *record {
 	at, end := len(line), len(line)
-	r := record{action: uint32(len(q.body)), fault: f, anonymous: e.id == nil, versioned: e.version != nil}
+	r := record{action: uint32(len(q.body)), fault: f, verb: e.verb, anonymous: e.id == nil, versioned: e.version != nil}
 	r.source = r.action
 	if f == sound {
-		q.body = appendAction(q.body, verb, e)
+		q.body = e.appendAction(q.body)
 		r.source = uint32(len(q.body))
+		q.body = e.appendSource(q.body)
 	} else {
 		q.faults++
 	}
-	if r.remove = f == sound && e.source == nil; f == sound && !r.remove {
-		q.body = append(append(q.body, e.source...), '\n')
+	if f == sound && e.source != nil {
 		at = cap(line) - cap(e.source) // the source is a slice of the line
 		end = at + len(e.source)
+		r.behind = uint8(len("\n") + len(e.wrap))
+		if e.wrap != "" {
+			r.source += uint32(len(docBefore))
+		}
 	}
 	r.end, r.head = uint32(len(q.body)), uint32(len(q.rest))
 	q.rest = append(q.rest, line[:at]...)
@@ -104,29 +96,15 @@ func (q *request) add(verb string, line []byte, e *envelope, f fault) *record {
 	return &q.recs[len(q.recs)-1]
 }
 
-// appendAction appends the line that says what to do, with the source after it
-// if there is one. What names the document comes last.
-func appendAction(b []byte, verb string, e *envelope) []byte {
-	b = append(append(append(b, `{"`...), verb...), `":{`...)
-	if e.version != nil {
-		b = append(append(append(b, `"version":`...), e.version...), `,"version_type":"external_gte",`...)
-	}
-	b = append(append(b, document...), e.index...)
-	if e.id != nil {
-		b = append(append(b, `,"_id":`...), e.id...)
-	}
-	if e.routing != nil {
-		b = append(append(b, `,"routing":`...), e.routing...)
-	}
-	return append(b, "}}\n"...)
+// action gives the action line of a record, without the newline.
+func (q *request) action(r *record) []byte {
+	b := q.body[r.action:r.end]
+	return b[:bytes.IndexByte(b, '\n')]
 }
 
-// document begins what names the document in an action line.
-const document = `"_index":`
-
-// names gives what names the document of a record: equal for equal documents.
-func (q *request) names(r *record) []byte {
-	action := q.body[r.action:r.source]
+// names gives what names the document in an action line: equal for equal
+// documents.
+func names(action []byte) []byte {
 	action = action[bytes.Index(action, []byte(document)):]
 	if bytes.IndexByte(action, '\\') < 0 {
 		return action
@@ -136,22 +114,20 @@ func (q *request) names(r *record) []byte {
 		ID      string `json:"_id"`
 		Routing *string
 	}
-	if json.Unmarshal(append([]byte{'{'}, action[:len(action)-2]...), &d) != nil {
+	if json.Unmarshal(append([]byte{'{'}, bytes.TrimSuffix(action, []byte("}"))...), &d) != nil {
 		return action
 	}
 	text := document + `"` + d.Index + `","_id":"` + d.ID + `"`
 	if d.Routing != nil {
 		text += `,"routing":"` + *d.Routing + `"`
 	}
-	return []byte(text + "}}\n")
+	return []byte(text + "}}")
 }
 
 // appendLine appends the record as it was read.
 func (q *request) appendLine(b []byte, r *record) []byte {
 	b = append(b, q.rest[r.head:r.tail]...)
-	if r.fault == sound {
-		b = append(b, q.body[r.source:r.end-1]...) // without the newline that ends it in the body
-	}
+	b = append(b, q.body[r.source:r.end-uint32(r.behind)]...)
 	return append(b, q.rest[r.tail:r.stop]...)
 }
 

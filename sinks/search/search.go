@@ -22,9 +22,10 @@
 package search
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
+	"net/url"
 	"sync"
 
 	"sluice/internal/kind"
@@ -40,32 +41,61 @@ const Routing = "routing"
 // Config is the options of the sink.
 type Config struct {
 	search.Config
-	Index    string     `yaml:"index" doc:"Index or alias that all records are written to; default: the one that each record names."`
-	Bulk     unit.Bytes `yaml:"bulk" default:"4MiB" doc:"Size of a bulk request, before compression; at most 90MiB."`
-	Action   string     `yaml:"action" default:"index" enum:"index|create" doc:"create leaves documents as they are that exist already, and is what data streams need; index replaces them."`
-	Versions bool       `yaml:"versions" default:"true" doc:"Whether a document with a newer version than the _version of a record stays as it is. Records without a _version replace what is there."`
+	Index        string        `yaml:"index" doc:"Index, alias or data stream that records are written to; {index} in it stands for the index that the record names; default: that one."`
+	Rename       []Renamed     `yaml:"rename" doc:"Indices that are called otherwise here than records name them: {index} is then the new name."`
+	Format       string        `yaml:"format" default:"auto" enum:"auto|envelope|document|bulk" doc:"What records are: envelopes, with _index, _id and _source, as Sluice, searches and elasticdump write them; bare documents; or actions with their sources, as in the body of a bulk request; auto: told record by record, by their keys."`
+	Action       string        `yaml:"action" default:"auto" enum:"auto|index|create|update|delete" doc:"index replaces documents; create leaves them as they are where they exist already, and is what data streams need; update changes the fields that the record has; delete deletes the document that the record names; auto: index, or what a record of bulk says."`
+	Upsert       bool          `yaml:"upsert" doc:"Whether update makes a document of the record where there is none; else such a record is a dead letter."`
+	ID           string        `yaml:"id" default:"keep" enum:"keep|generate|hash" doc:"The _id of documents: that of the record; one that the cluster makes, so that what is sent again may be there twice; or a hash of the source, so that equal records become one document."`
+	IDField      string        `yaml:"id_field" doc:"Path of a field whose value becomes the _id, as user.name; records without it are dead letters."`
+	RoutingField string        `yaml:"routing_field" doc:"Path of a field whose value becomes the routing, instead of that of the record; records without it are dead letters."`
+	Pipeline     string        `yaml:"pipeline" doc:"Ingest pipeline that documents go through; default: that of the index."`
+	RequireAlias bool          `yaml:"require_alias" doc:"Whether only aliases are written to: an index of that name, or none, is an error."`
+	Versions     bool          `yaml:"versions" default:"true" doc:"Whether a document with a newer version than the _version of a record stays as it is. Records without a _version replace what is there."`
+	Bulk         unit.Bytes    `yaml:"bulk" min:"64KiB" max:"90MiB" doc:"Size of a bulk request, before compression, at most 90MiB; default: 8MiB, or 4MiB where memory is short for that in each lane."`
+	Pause        unit.Duration `yaml:"pause" default:"1h" doc:"How long it is waited until somebody lifts a block of writes (a full disk, a read-only index), before that is an error."`
 }
 
+// Renamed is an index that is called otherwise here.
+type Renamed struct {
+	From string `yaml:"from" required:"true" doc:"Name of the index in records."`
+	To   string `yaml:"to" required:"true" doc:"Its name here."`
+}
+
+// What is written under id.
 const (
-	minBulk = 64 << 10
-	maxBulk = 90 << 20
+	keep      = "keep"
+	generated = "generate"
+	hashed    = "hash"
+)
+
+const (
+	roomyBulk = 8 << 20
+	smallBulk = 4 << 20
 )
 
 // Problems implements kind.Sink.
 func (c *Config) Problems(kind.Env) []kind.Problem {
 	list := c.Config.Problems()
-	if c.Bulk < minBulk || c.Bulk > maxBulk {
-		list = append(list, kind.Problem{Option: "bulk", Message: fmt.Sprintf("%s is not between %s and %s", c.Bulk, unit.Bytes(minBulk), unit.Bytes(maxBulk))})
+	list = append(list, c.namingProblems()...)
+	add := func(option, message string) { list = append(list, kind.Problem{Option: option, Message: message}) }
+	if c.IDField != "" && c.ID != keep {
+		add("id_field", "id says where the _id comes from, too; give one of them")
 	}
-	switch f := checkName([]byte(c.Index)); {
-	case c.Index == "" || f == sound:
-	case f == systemIndex:
-		list = append(list, kind.Problem{Option: "index", Message: fmt.Sprintf("%q begins with a dot: such indices belong to the engine", c.Index)})
-	default:
-		list = append(list, kind.Problem{Option: "index", Message: fmt.Sprintf("%q is not the name of one index", c.Index)})
+	if c.ID == generated && (c.Action == verbs[toUpdate] || c.Action == verbs[toDelete]) {
+		add("id", "what is updated or deleted has an _id; generate makes one of what is new")
+	}
+	if c.Upsert && c.Action != verbs[toUpdate] {
+		add("upsert", "it belongs to action: update")
+	}
+	if c.Pipeline != "" && c.Action == verbs[toDelete] {
+		add("pipeline", "nothing goes through it with action: delete")
 	}
 	return list
 }
+
+// keepsIDs says whether documents have the _id of their records.
+func (c *Config) keepsIDs() bool { return c.ID == keep && c.IDField == "" }
 
 // Takes implements kind.Sink.
 func (c *Config) Takes(in kind.Form) *kind.Problem {
@@ -80,11 +110,20 @@ func (c *Config) Takes(in kind.Form) *kind.Problem {
 
 // Identity implements kind.Sink.
 func (c *Config) Identity() string {
-	return fmt.Sprintf("%s/%s action=%s", c.Endpoint(), c.Index, c.Action)
+	id := fmt.Sprintf("%s/%s action=%s", c.Endpoint(), c.Index, c.Action)
+	for _, r := range c.Rename {
+		id += fmt.Sprintf(" %s→%s", r.From, r.To)
+	}
+	if !c.keepsIDs() {
+		id += " id=" + cmp.Or(c.IDField, c.ID)
+	}
+	return id
 }
 
 // Versioned implements kind.Versioned.
-func (c *Config) Versioned() bool { return c.Versions && c.Action == "index" }
+func (c *Config) Versioned() bool {
+	return c.Versions && c.keepsIDs() && c.Action != verbs[toCreate] && c.Action != verbs[toUpdate]
+}
 
 // Build implements kind.Sink.
 func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
@@ -92,22 +131,49 @@ func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{client: client, cfg: *c, limit: int(c.Bulk), maxRecord: env.MaxRecord}
-	s.requests.New = func() any { return newRequest(s.limit) }
-	if c.Index != "" {
-		s.index, err = json.Marshal(c.Index)
+	s := &Sink{client: client, cfg: *c, limit: int(c.Bulk), env: env}
+	if s.limit == 0 {
+		s.limit = roomyBulk
+		if env.Frugal {
+			s.limit = smallBulk
+		}
 	}
-	return s, err
+	s.requests.New = func() any { return newRequest(s.limit) }
+	s.prepare()
+	return s, nil
 }
 
 // Sink is the built sink.
 type Sink struct {
-	client    *search.Client
-	cfg       Config
-	limit     int    // bytes of a request
-	index     []byte // as JSON; nil: that of the record
-	maxRecord int64
-	requests  sync.Pool
+	client   *search.Client
+	cfg      Config
+	env      kind.Env
+	limit    int // bytes of a request
+	requests sync.Pool
+
+	naming   naming
+	verb     verb // what the option action says, unless it is auto
+	auto     bool
+	wrap     string     // what follows a document in an update
+	versions bool       // those of records are looked at
+	query    url.Values // of a request
+}
+
+// prepare works out what is the same for all records.
+func (s *Sink) prepare() {
+	var named bool
+	s.verb, named = verbOf(s.cfg.Action)
+	s.auto, s.naming, s.versions = !named, s.cfg.naming(), s.cfg.Versions && s.cfg.keepsIDs()
+	if s.wrap = docBehind; s.cfg.Upsert {
+		s.wrap = upsertBehind
+	}
+	s.query = url.Values{"filter_path": {filterPath}}
+	if s.cfg.Pipeline != "" {
+		s.query.Set("pipeline", s.cfg.Pipeline)
+	}
+	if s.cfg.RequireAlias {
+		s.query.Set("require_alias", "true")
+	}
 }
 
 // Need implements pipeline.Sized: two requests, a reply and a connection; and
@@ -115,10 +181,11 @@ type Sink struct {
 // becomes a dead letter.
 func (s *Sink) Need() (lane, shared int64) {
 	limit := int64(s.limit)
-	if s.maxRecord > limit/restShare {
-		shared = 2 * (s.maxRecord + 2*maxID)
+	if s.env.MaxRecord > limit/restShare {
+		shared = 2 * (s.env.MaxRecord + 2*maxID)
 	}
-	return 2*requestSize(limit) + replySize(limit/perRecord+1) + search.ConnectionMemory, shared
+	records := limit/perRecord + 1
+	return 2*requestSize(limit) + records*createSize + replySize(records) + search.ConnectionMemory, shared
 }
 
 // Open implements pipeline.Sink.
@@ -128,7 +195,8 @@ func (s *Sink) Open(_ context.Context, p *pipeline.Pass) (pipeline.Writer, error
 	return w, nil
 }
 
-// Check says what is at the other end. It changes nothing there.
+// Check says what is at the other end, and what order records have there. It
+// changes nothing there.
 func (s *Sink) Check(ctx context.Context) ([]string, error) {
 	defer s.client.Close()
 	e, err := s.client.Engine(ctx)
@@ -139,8 +207,11 @@ func (s *Sink) Check(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	list := []string{fmt.Sprintf("%s at %s", e, s.cfg.Endpoint())}
-	if s.cfg.Index == "" {
-		return append(list, "records are written to the index that each of them names"), nil
+	if s.env.Scattered && s.env.Lanes > 1 && s.cfg.keepsIDs() {
+		list = append(list, "several lanes may hold records of one _id: without a _version it is not known which of them stays; with lanes: 1, the last one does")
+	}
+	if s.naming.own {
+		return append(list, s.cfg.where()), nil
 	}
 	indices, err := s.client.Indices(ctx, []string{s.cfg.Index})
 	if search.NotFound(err) {

@@ -7,8 +7,9 @@ import (
 	"hash/maphash"
 	"io"
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
+	"time"
 
 	"sluice/internal/search"
 	"sluice/internal/unit"
@@ -22,17 +23,17 @@ const filterPath = "items.*.status,items.*.error.type,items.*.error.reason"
 // sender delivers the requests of one lane.
 type sender struct {
 	*writer
-	query   url.Values
 	reply   *reply
 	fates   []fate // of the records of the last reply
 	again   map[uint64]struct{}
 	seed    maphash.Seed
-	heard   bool // a reply with items came once
-	refused int  // records that were refused as a whole request before it did
+	heard   bool      // a reply with items came once
+	begun   time.Time // when the last request was sent
+	refused int       // records that were refused as a whole request before it did
 }
 
 func newSender(w *writer) *sender {
-	return &sender{writer: w, query: url.Values{"filter_path": {filterPath}}, reply: newReply(),
+	return &sender{writer: w, reply: newReply(),
 		again: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
 }
 
@@ -56,25 +57,34 @@ func (s *sender) request(ctx context.Context, q *request) error {
 // deliver sees to it that each of recs, which lie side by side, is applied or
 // buried.
 func (s *sender) deliver(ctx context.Context, q *request, recs []record) error {
-	tries, mistold := s.client.Retrier(), 0
+	tries, held, mistold := s.client.Retrier(), s.client.Patient(time.Duration(s.cfg.Pause)), 0
 	for attempt := 1; len(recs) > 0; attempt++ {
-		err := s.post(ctx, q.bytes(recs), len(recs))
+		sent := len(recs)
+		err := s.post(ctx, q.bytes(recs), sent)
 		if err == nil {
 			recs, err = s.settle(ctx, q, recs, attempt)
 		}
-		if err == nil {
-			continue
+		if len(recs) < sent {
+			tries.Progress()
 		}
-		if e := search.AsError(err); e != nil && (e.Status == http.StatusBadRequest || e.Status == http.StatusRequestEntityTooLarge) {
+		cause, _ := search.Retryable(err)
+		wait := held
+		if cause != blockedWrites {
+			held.Over(ctx)
+			wait = tries
+		}
+		switch e := search.AsError(err); {
+		case err == nil:
+			return nil
+		case e != nil && (e.Status == http.StatusBadRequest || e.Status == http.StatusRequestEntityTooLarge):
 			return s.split(ctx, q, recs, refusal(e, attempt))
-		}
-		if errors.Is(err, errReply) {
+		case errors.Is(err, errReply):
 			if mistold++; mistold > 1 {
 				return err
 			}
 			err = search.Again("wrong reply", err)
 		}
-		if err = tries.Wait(ctx, err); err != nil {
+		if err = wait.Wait(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -83,12 +93,15 @@ func (s *sender) deliver(ctx context.Context, q *request, recs []record) error {
 
 // post sends the body of n records once, and reads the reply.
 func (s *sender) post(ctx context.Context, body []byte, n int) error {
+	s.begun = time.Now()
 	resp, err := s.client.Do(ctx, search.Request{
 		Method: http.MethodPost, Path: "/_bulk", Query: s.query, Body: body, ContentType: "application/x-ndjson"})
-	if e := search.AsError(err); e != nil && (e.Status >= 500 || e.Status == http.StatusRequestTimeout) {
+	switch e := search.AsError(err); {
+	case e != nil && e.Type == clusterBlock && e.Status != http.StatusServiceUnavailable:
+		return search.Again(blockedWrites, err)
+	case e != nil && (e.Status >= 500 || e.Status == http.StatusRequestTimeout):
 		return search.Again(strconv.Itoa(e.Status), err)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	defer resp.Body.Close()
@@ -122,6 +135,11 @@ func (s *sender) split(ctx context.Context, q *request, recs []record, why *pipe
 	if why.Status == http.StatusRequestEntityTooLarge {
 		s.shrink(ctx, size/2)
 	}
+	if why.Status == http.StatusBadRequest && slices.ContainsFunc(recs, func(r record) bool { return r.anonymous }) {
+		s.halved.Do(func() {
+			pipeline.Logger(ctx).Warn("a request was refused as a whole and is sent again in halves: what the cluster has applied of it all the same, and has no _id, is there twice", "reason", why)
+		})
+	}
 	half := len(recs) / 2
 	if err := s.deliver(ctx, q, recs[:half]); err != nil {
 		return err
@@ -142,10 +160,11 @@ func (s *sender) shrink(ctx context.Context, size int) {
 }
 
 // bury makes a dead letter of a record, one at a time in all lanes: it needs
-// the record once more in memory. A delete is no record: it has to succeed.
+// the record once more in memory. A delete that is an item is no record: it has
+// to succeed.
 func (s *sender) bury(ctx context.Context, q *request, r *record, why *pipeline.Refusal) error {
-	if r.remove {
-		return fmt.Errorf("%s: %w", q.body[r.action:r.source-1], why)
+	if q.items[r.item].Delete {
+		return fmt.Errorf("%s: %w", q.action(r), why)
 	}
 	s.burying.Lock()
 	defer s.burying.Unlock()

@@ -23,7 +23,8 @@ type writer struct {
 	*Sink
 	store pipeline.Store
 	most  atomic.Int64 // bytes of a request: less than the limit after the cluster refused more
-	doubt sync.Once    // for the warning that records have no _id
+
+	doubt, halved sync.Once // for the warnings about records without _id
 
 	burying sync.Mutex
 	line    []byte // of a dead letter
@@ -37,8 +38,7 @@ func (w *writer) Write(ctx context.Context, _ pipeline.Lane, _ string, in <-chan
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		f := filler{writer: w, free: free, full: full, seen: map[string]struct{}{}}
-		return f.fill(ctx, in)
+		return newFiller(w, free, full).fill(ctx, in)
 	})
 	g.Go(func() error {
 		s := newSender(w)

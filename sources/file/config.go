@@ -56,6 +56,10 @@ func (c *Config) Problems(env kind.Env) (all []kind.Problem) {
 // Gives implements [kind.Source].
 func (*Config) Gives() kind.Form { return kind.Bytes }
 
+// Scatters implements [kind.Scatterer]: several files may have records of one
+// document.
+func (c *Config) Scatters(bool) bool { return true }
+
 // Identity implements [kind.Source].
 func (c *Config) Identity() string {
 	if c.Path == "-" {

@@ -60,6 +60,10 @@ const allVersions = "all"
 // Repeats implements [kind.Repeater].
 func (c *Config) Repeats() bool { return c.Versions == allVersions }
 
+// Scatters implements [kind.Scatterer]: several objects may have records of one
+// document.
+func (c *Config) Scatters(bool) bool { return true }
+
 // Build implements [kind.Source].
 func (c *Config) Build(env kind.Env) (pipeline.Source, error) {
 	wanted, err := c.Filter.compile()

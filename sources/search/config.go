@@ -103,6 +103,12 @@ func (c *Config) query() (string, error) {
 // News implements [kind.News].
 func (c *Config) News() {}
 
+// Scatters implements [kind.Scatterer]: a document of an index is in one shard,
+// but several indices may have documents of one _id.
+func (c *Config) Scatters(merged bool) bool {
+	return merged && (len(c.Index) > 1 || strings.ContainsAny(c.Index[0], "*,"))
+}
+
 // Notes implements [kind.Noter].
 func (c *Config) Notes(env kind.Env) []string {
 	if env.New && c.Deletes == "ignore" {

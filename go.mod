@@ -12,6 +12,7 @@ require (
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/goccy/go-yaml v1.19.2
 	github.com/google/go-cmp v0.7.0
+	github.com/itchyny/gojq v0.12.20 // jq: people know it, and it keeps numbers as they are written; pure Go, tended since 2019
 	github.com/klauspost/compress v1.20.3
 	github.com/prometheus/client_golang v1.25.0
 	github.com/rogpeppe/go-internal v1.16.0
@@ -25,8 +26,6 @@ require (
 	golang.org/x/time v0.15.0 // rate: token buckets, of the Go team like all of x
 	pgregory.net/rapid v1.3.0
 )
-
-require github.com/itchyny/gojq v0.12.20
 
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect

@@ -12,6 +12,7 @@ import (
 
 	"sluice/internal/config"
 	"sluice/internal/kind"
+	"sluice/internal/letters"
 	"sluice/internal/state"
 	"sluice/internal/unit"
 )
@@ -63,10 +64,15 @@ func check(ctx context.Context, out io.Writer, file *config.File, fitted []*conf
 	for _, f := range fitted {
 		p := f.Pipeline(config.Links{})
 		fmt.Fprintf(out, "pipeline %s\n", f.Config.Name)
-		for _, stage := range []struct {
+		type part struct {
 			name  string
 			built any
-		}{{"source " + f.Config.Source.Kind, p.Source}, {"sink " + f.Config.Sink.Kind, p.Sink}} {
+		}
+		parts := []part{{"source " + f.Config.Source.Kind, p.Source}, {"sink " + f.Config.Sink.Kind, p.Sink}}
+		if d := f.Config.DeadLetters; d != nil {
+			parts = append(parts, part{"dead letters", &letters.Box{Config: d, Pipeline: f.Config.Name}})
+		}
+		for _, stage := range parts {
 			found, err := examine(ctx, stage.built)
 			if err != nil {
 				failed++

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"sluice/internal/ops"
 )
@@ -116,7 +115,7 @@ func (s *session) style() ops.Style {
 	style := ops.Style{Color: s.console.Color, Again: s.again, Letters: map[string]string{}}
 	for _, p := range s.pipelines {
 		if p.DeadLetters != nil {
-			style.Letters[p.Name] = filepath.Join(p.DeadLetters.File.Path, p.Name)
+			style.Letters[p.Name] = p.DeadLetters.Place(p.Name)
 		}
 	}
 	return style

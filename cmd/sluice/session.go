@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sluice/internal/config"
-	"sluice/internal/letters"
 	"sluice/internal/ops"
 	"sluice/internal/state"
 	"sluice/pipeline"
@@ -77,14 +76,6 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 		}
 		links := config.Links{Log: s.log, Store: st}
 		s.states = append(s.states, st)
-		if d := f.Config.DeadLetters; d != nil {
-			w, err := letters.Open(d.File.Path, f.Config.Name)
-			if err != nil {
-				return fmt.Errorf("pipeline %s: %w", f.Config.Name, err)
-			}
-			s.closers = append(s.closers, w.Close)
-			links.Dead = w
-		}
 		for _, w := range f.Config.Warnings() {
 			s.log.Warn("not safe", "pipeline", f.Config.Name, "option", w)
 		}
@@ -92,6 +83,14 @@ func (s *session) open(ctx context.Context, fitted []*config.Fitted) (err error)
 			s.log.Debug("memory has room for fewer lanes than are configured", "pipeline", f.Config.Name, "lanes", f.Lanes, "configured", f.Config.Lanes)
 		}
 		p := f.Pipeline(links)
+		if d := f.Config.DeadLetters; d != nil {
+			w, err := d.Open(ctx, f.Config.Name)
+			if err != nil {
+				return fmt.Errorf("pipeline %s: %w", f.Config.Name, err)
+			}
+			s.closers = append(s.closers, w.Close)
+			p.Dead = d.Breaker(w, p.Status)
+		}
 		if s.dry != nil {
 			p.Source = silent{p.Source}
 		}

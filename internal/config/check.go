@@ -68,6 +68,12 @@ func (d *decoder) limits(f *File, p *Pipeline) {
 	if at := s.in("on_error"); p.OnError == "dead_letter" && p.DeadLetters == nil {
 		d.fail(d.places[at.path()], at, "dead_letter needs a place for them: dead_letters: {file: {path: ./dead}}")
 	}
+	if p.DeadLetters != nil {
+		for _, problem := range p.DeadLetters.Problems() {
+			problem.Option = join("dead_letters", problem.Option)
+			d.problems(stagePlace{d.places[s.in("dead_letters").path()], s}, problem)
+		}
+	}
 }
 
 // stages lets the kinds check their options, and compares what each stage

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"sluice/internal/kind"
+	"sluice/internal/letters"
 	"sluice/internal/unit"
 	"sluice/sinks"
 	"sluice/sources"
@@ -49,19 +50,19 @@ type File struct {
 
 // Pipeline is one pipeline of a configuration, checked but not yet built.
 type Pipeline struct {
-	Name        string        `yaml:"-"`
-	Source      Source        `yaml:"source" required:"true" doc:"Where items come from; its one key names the kind."`
-	Transforms  []Transform   `yaml:"transforms" doc:"What changes items on the way, in this order; the one key of each names its kind."`
-	Sink        Sink          `yaml:"sink" required:"true" doc:"Where items go; its one key names the kind."`
-	Of          Definition    `yaml:"sinks" doc:"In the place of sink: several, each below its name. Each makes a pipeline of its own, called PIPELINE-NAME, with its own state, pace and dead letters."` // what makes it; empty with sink
-	DeadLetters *DeadLetters  `yaml:"dead_letters" doc:"Where records go that can never be delivered; without it they end the run."`
-	Lanes       int           `yaml:"lanes" default:"4" min:"1" max:"256" doc:"Parts of a pass that move at the same time, as many of them as fit into memory."`
-	Mode        string        `yaml:"mode" default:"full" enum:"full|new" doc:"Whether each pass takes everything, or what is new since the last complete one."`
-	Every       unit.Duration `yaml:"every" min:"1ms" doc:"Begins a new pass this long after the last one began; without it the pipeline is complete after one."`
-	OnError     string        `yaml:"on_error" default:"stop" enum:"stop|dead_letter" doc:"What becomes of an object that cannot be had: the lane ends with an error, or it is a dead letter."`
-	MaxRecord   unit.Bytes    `yaml:"max_record" default:"8MiB" min:"1MiB" doc:"Longest record, at most a quarter of memory; a longer one is a dead letter."`
-	Grace       unit.Duration `yaml:"grace" default:"8s" doc:"Time to deliver what has been read when the run is stopped."`
-	Line        int           `yaml:"-"` // of its name in the file; 0 without a file
+	Name        string          `yaml:"-"`
+	Source      Source          `yaml:"source" required:"true" doc:"Where items come from; its one key names the kind."`
+	Transforms  []Transform     `yaml:"transforms" doc:"What changes items on the way, in this order; the one key of each names its kind."`
+	Sink        Sink            `yaml:"sink" required:"true" doc:"Where items go; its one key names the kind."`
+	Of          Definition      `yaml:"sinks" doc:"In the place of sink: several, each below its name. Each makes a pipeline of its own, called PIPELINE-NAME, with its own state, pace and dead letters."` // what makes it; empty with sink
+	DeadLetters *letters.Config `yaml:"dead_letters" doc:"Where records go that can never be delivered; without it they end the run."`
+	Lanes       int             `yaml:"lanes" default:"4" min:"1" max:"256" doc:"Parts of a pass that move at the same time, as many of them as fit into memory."`
+	Mode        string          `yaml:"mode" default:"full" enum:"full|new" doc:"Whether each pass takes everything, or what is new since the last complete one."`
+	Every       unit.Duration   `yaml:"every" min:"1ms" doc:"Begins a new pass this long after the last one began; without it the pipeline is complete after one."`
+	OnError     string          `yaml:"on_error" default:"stop" enum:"stop|dead_letter" doc:"What becomes of an object that cannot be had: the lane ends with an error, or it is a dead letter."`
+	MaxRecord   unit.Bytes      `yaml:"max_record" default:"8MiB" min:"1MiB" doc:"Longest record, at most a quarter of memory; a longer one is a dead letter."`
+	Grace       unit.Duration   `yaml:"grace" default:"8s" doc:"Time to deliver what has been read when the run is stopped."`
+	Line        int             `yaml:"-"` // of its name in the file; 0 without a file
 
 	env kind.Env
 }
@@ -81,16 +82,6 @@ type Stage[K any] struct {
 
 	at   place // of the name of the kind
 	spot spot
-}
-
-// DeadLetters says where dead letters go. Its one key names the kind.
-type DeadLetters struct {
-	File DeadLetterFile `yaml:"file" required:"true" doc:"Keeps dead letters in files, one NDJSON line each."`
-}
-
-// DeadLetterFile is the options of dead letters in files.
-type DeadLetterFile struct {
-	Path string `yaml:"path" required:"true" doc:"Directory of the dead letters."`
 }
 
 // Parse reads a configuration file. name is what errors call it. The error is

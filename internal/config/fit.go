@@ -34,11 +34,11 @@ type Need struct {
 	Shared unit.Bytes // for all lanes together, beside that
 }
 
-// Links is what a pipeline is run with. It is not closed by the pipeline.
+// Links is what a pipeline is run with. It is not closed by the pipeline. Dead
+// letters are set in the pipeline itself, whose counts may bound them.
 type Links struct {
 	Store pipeline.Store
-	Dead  pipeline.DeadLetters // nil if Config.DeadLetters is
-	Log   *slog.Logger         // nil: slog.Default
+	Log   *slog.Logger // nil: slog.Default
 }
 
 // Fit fits pipelines of the file into its memory, as the function Fit does. If
@@ -187,7 +187,7 @@ func (f *Fitted) needs(name string, stage any) {
 // Pipeline gives the pipeline that runs.
 func (f *Fitted) Pipeline(l Links) *pipeline.Pipeline {
 	return &pipeline.Pipeline{
-		Name: f.Config.Name, Log: l.Log, Store: l.Store, Dead: l.Dead,
+		Name: f.Config.Name, Log: l.Log, Store: l.Store,
 		Source: f.source, Stages: f.stages, Sink: f.sink,
 		GiveUp: f.Config.OnError == "dead_letter", New: f.Config.Mode == "new",
 		Lanes: f.Lanes, Depth: depth, Grace: time.Duration(f.Config.Grace),

@@ -93,7 +93,8 @@ func TestEveryExampleFitsIntoTheDefaultMemory(t *testing.T) {
 }
 
 // sameAs maps a kind to another with the same options, which are explained once.
-var sameAs = strings.NewReplacer(".elasticsearch.", ".opensearch.")
+var sameAs = strings.NewReplacer(".elasticsearch.", ".opensearch.", ".dead_letters.s3.", ".sink.s3.",
+	".dead_letters.search.index", ".dead_letters.search.index", ".dead_letters.search.", ".sink.opensearch.")
 
 func TestTheReferenceExplainsEveryOptionOnce(t *testing.T) {
 	asItIs, allGiven := reference(t)

@@ -164,6 +164,16 @@ type Filed interface {
 // a sentence each, for check and the report.
 type Noter interface{ Notes(env Env) []string }
 
+// Replayer is a Sink to which records can be sent again, long after others of
+// their pass.
+type Replayer interface {
+	// Replay says that all records are such ones. The sink then does nothing to
+	// its target but write them, and unless replace is set it writes over no
+	// document of which it cannot tell that it is older: such a record is a dead
+	// letter again.
+	Replay(replace bool)
+}
+
 // Warner is options of a stage that can be something that a user may not have
 // meant, though it is allowed.
 type Warner interface {

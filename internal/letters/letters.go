@@ -1,41 +1,40 @@
-// Package letters keeps dead letters in files that people and tools can read:
-// one line of JSON per letter, one file per pass, DIR/PIPELINE/PASS.ndjson.
+// Package letters keeps dead letters where people and tools can read them, one
+// line of JSON per letter: in files, in objects of a bucket, or as documents of
+// an index. It reads them again, says which reasons there are, and sends
+// records once more.
 //
-// A run that was interrupted may write a letter again. Pass, lane, start,
-// stage, position and line say which letters are the same.
+// A run that was interrupted may write a letter again. Pass, lane, start, stage,
+// position and line say which letters are the same; a [Box] gives one of them. A
+// letter that is sent again and refused again becomes a letter of the same place
+// with a higher Replay, and the one before it is done with.
 package letters
 
 import (
-	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
-	"sync"
+	"io"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/sys/unix"
-
-	"sluice/internal/crash"
-	"sluice/internal/disk"
 	"sluice/pipeline"
 )
 
-// Letter is a line of a file.
+// Letter is a line of a file or object, or a document of an index.
 type Letter struct {
 	Time     time.Time `json:"time"`
 	Pipeline string    `json:"pipeline"`
 	Pass     int64     `json:"pass"`
 	Lane     string    `json:"lane"`
 	Start    int       `json:"start"` // of the lane; void if the lane has started over since
-	Stage    string    `json:"stage"`
+	Stage    string    `json:"stage"` // to which the record was given as it is here
 	Source   Source    `json:"source"`
+	Replay   int       `json:"replay,omitempty"` // how often it was sent again
 	Attempts int       `json:"attempts,omitempty"`
 	Status   int       `json:"status,omitempty"`
 	Type     string    `json:"type,omitempty"`
@@ -60,155 +59,62 @@ type Position struct {
 	Version string `json:"version,omitempty"`
 }
 
-// Writer is a [pipeline.DeadLetters] in files.
-type Writer struct {
-	pipeline string
-	dir      string // with the pipeline's name
-	mu       sync.Mutex
-	file     *os.File // of the pass, nil before its first letter
-	buf      *bufio.Writer
-	pass     int64
-	dirty    bool  // something is not durable
-	err      error // of the first operation that failed: the file may end anywhere
+// ID is the identity of a letter: equal for those that are the same.
+type ID [16]byte
+
+// String gives it as hexadecimal digits, as rows of the state and documents of
+// an index are called.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// ID is the identity of the letter.
+func (l *Letter) ID() (id ID) {
+	line := int64(-1)
+	if l.Source.Line != nil {
+		line = *l.Source.Line
+	}
+	s, p := l.Source, l.Source.Position
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%q %d %q %d %q %q %q %q %q %q %q %d %d ",
+		l.Pipeline, l.Pass, l.Lane, l.Start, l.Stage, s.Key, s.Version, p.Token, p.Inner, p.Key, p.Version, line, l.Replay)
+	if l.Record != nil { // a state that was reset begins with pass 1 again: then other records may be at a place
+		io.WriteString(sum, *l.Record)
+	}
+	copy(id[:], sum.Sum(nil))
+	return id
 }
 
-var _ pipeline.DeadLetters = (*Writer)(nil)
-
-// Open makes the directory for the letters of a pipeline. A file is made with
-// the first letter of a pass.
-func Open(dir, pipelineName string) (*Writer, error) {
-	if pipelineName == "" || pipelineName == "." || pipelineName == ".." || strings.ContainsRune(pipelineName, filepath.Separator) {
-		return nil, fmt.Errorf("dead letters: %q is no name of a directory", pipelineName)
+// Bytes gives the record as it was, or nil if the letter has none.
+func (l *Letter) Bytes() ([]byte, error) {
+	switch {
+	case l.Record == nil:
+		return nil, nil
+	case l.Encoding == "base64":
+		return base64.StdEncoding.DecodeString(*l.Record)
+	case l.Encoding != "":
+		return nil, fmt.Errorf("record in the unknown encoding %q", l.Encoding)
 	}
-	dir = filepath.Join(dir, pipelineName)
-	if err := disk.Mkdir(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("dead letters: %w", err)
-	}
-	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
-		return nil, fmt.Errorf("dead letters: write to %s: %w", dir, err)
-	}
-	return &Writer{pipeline: pipelineName, dir: dir}, nil
+	return []byte(*l.Record), nil
 }
 
-// Write implements [pipeline.DeadLetters].
-func (w *Writer) Write(_ context.Context, l pipeline.Letter) error {
-	line, err := w.line(l)
-	if err != nil {
-		return err
+// refused sets why the record was refused.
+func (l *Letter) refused(reason string, r *pipeline.Refusal) {
+	l.Time, l.Reason = time.Now().UTC(), reason
+	l.Attempts, l.Status, l.Type = 0, 0, ""
+	if r != nil {
+		l.Attempts, l.Status, l.Type = r.Attempts, r.Status, r.Type
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.keep(func() error {
-		if w.file == nil || w.pass != l.Pass {
-			if err := w.begin(l.Pass); err != nil {
-				return err
-			}
-		}
-		w.dirty = true
-		_, err := w.buf.Write(line)
-		return err
-	})
 }
 
-// Sync implements [pipeline.DeadLetters].
-func (w *Writer) Sync(context.Context) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.keep(w.sync)
-}
-
-// Close makes all letters durable and closes the file. Nothing else may be
-// called any more.
-func (w *Writer) Close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.file == nil {
-		return nil
-	}
-	return errors.Join(w.keep(w.sync), w.file.Close())
-}
-
-// keep calls f unless something failed before. After a failed write a line may
-// be torn, after a failed sync nobody knows what is durable.
-func (w *Writer) keep(f func() error) error {
-	if w.err == nil {
-		w.err = f()
-	}
-	return w.err
-}
-
-// begin goes on with the file of a pass.
-func (w *Writer) begin(pass int64) error {
-	if w.file != nil {
-		if err := errors.Join(w.sync(), w.file.Close()); err != nil {
-			return err
-		}
-		w.file = nil
-	}
-	f, err := os.OpenFile(filepath.Join(w.dir, fmt.Sprintf("%d.ndjson", pass)), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := mend(f); err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", f.Name(), err), f.Close())
-	}
-	w.file, w.buf, w.pass = f, bufio.NewWriterSize(f, 64<<10), pass
-	return disk.SyncDir(w.dir) // the file may be new
-}
-
-// mend takes away a last line that a killed run left without its end.
-func mend(f *os.File) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	buf := make([]byte, 64<<10)
-	end := info.Size()
-	for end > 0 {
-		at := max(0, end-int64(len(buf)))
-		n, err := f.ReadAt(buf[:end-at], at)
-		if err != nil {
-			return err
-		}
-		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
-			end = at + int64(i) + 1
-			break
-		}
-		end = at
-	}
-	if end == info.Size() {
-		return nil
-	}
-	return f.Truncate(end)
-}
-
-func (w *Writer) sync() error {
-	if !w.dirty {
-		return nil
-	}
-	if err := w.buf.Flush(); err != nil {
-		return err
-	}
-	if err := w.file.Sync(); err != nil {
-		return err
-	}
-	w.dirty = false
-	crash.Point(crash.AfterDeadLetter)
-	return nil
-}
-
-// line is a letter as it is in the file, with its newline.
-func (w *Writer) line(l pipeline.Letter) ([]byte, error) {
-	out := Letter{
-		Time: time.Now().UTC(), Pipeline: w.pipeline, Pass: l.Pass, Lane: l.Lane, Start: l.Start, Stage: l.Stage, Reason: l.Reason,
+// letter gives the form in which a letter is kept.
+func letter(pipelineName string, l pipeline.Letter) *Letter {
+	out := &Letter{
+		Pipeline: pipelineName, Pass: l.Pass, Lane: l.Lane, Start: l.Start, Stage: l.Stage,
 		Source: Source{Key: l.Key, Version: l.Version,
 			Position: Position{Token: l.From.Token, Inner: l.From.Inner, Key: l.From.Key, Version: l.From.Version}},
 	}
+	out.refused(l.Reason, l.Refusal)
 	if l.Line >= 0 {
 		out.Source.Line = &l.Line
-	}
-	if r := l.Refusal; r != nil {
-		out.Attempts, out.Status, out.Type = r.Attempts, r.Status, r.Type
 	}
 	if l.Record != nil {
 		record := string(l.Record)
@@ -217,9 +123,40 @@ func (w *Writer) line(l pipeline.Letter) ([]byte, error) {
 		}
 		out.Record = &record
 	}
+	return out
+}
+
+// encode gives a letter as a line, with its newline.
+func encode(l any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	err := e.Encode(out)
+	err := e.Encode(l)
 	return b.Bytes(), err
 }
+
+// keeper keeps letters. Its methods are called from several goroutines.
+type keeper interface {
+	// put takes a letter of a folder: a pass, or replays.
+	put(ctx context.Context, folder string, l *Letter) error
+	// Sync makes durable what was put.
+	Sync(ctx context.Context) error
+	// Close makes durable what was put. Nothing else may be called any more.
+	Close() error
+}
+
+// Writer is a [pipeline.DeadLetters] that keeps letters as a [Config] says.
+type Writer struct {
+	keeper
+	pipeline string
+}
+
+var _ pipeline.DeadLetters = (*Writer)(nil)
+
+// Write implements [pipeline.DeadLetters].
+func (w *Writer) Write(ctx context.Context, l pipeline.Letter) error {
+	return w.put(ctx, strconv.FormatInt(l.Pass, 10), letter(w.pipeline, l))
+}
+
+// replays is the folder of letters that were sent again.
+const replays = "replay"

@@ -29,8 +29,11 @@ import (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("LETTERS_TEST_CHILD"); dir != "" {
 		do := move
-		if os.Getenv("LETTERS_TEST_SOME") != "" {
+		switch {
+		case os.Getenv("LETTERS_TEST_SOME") != "":
 			do = writeSome
+		case os.Getenv("LETTERS_TEST_REPLAY") != "":
+			do = replayAll
 		}
 		if err := do(dir); err != nil {
 			fmt.Fprintln(os.Stderr, "child:", err)

@@ -40,19 +40,10 @@ const tries = 20
 // open: it is then as it was at one of the saves during the call. Without a
 // state the error wraps [fs.ErrNotExist].
 func Read(path string) (*Summary, error) {
-	user, done, err := share(path)
+	var rows rows
+	user, err := shared(path, func() (err error) { rows, err = readRows(path); return err })
 	if err != nil {
 		return nil, err
-	}
-	defer done()
-	var rows rows
-	for n := 1; ; n++ {
-		if rows, err = readRows(path); err == nil {
-			break
-		}
-		if d := damaged(""); user == "" || n == tries || !errors.As(err, &d) {
-			return nil, damagedOr(path, err)
-		}
 	}
 	s := &Summary{Path: path, InUse: user, Undo: map[string]string{}}
 	for name, was := range rows[undoBucket] {
@@ -63,6 +54,39 @@ func Read(path string) (*Summary, error) {
 	}
 	s.Stages, err = bound(rows)
 	return s, err
+}
+
+// Rows calls f for the rows of a bucket of a state as Read reads it; while
+// another process has it open, maybe more than once. The value is valid during
+// the call.
+func Rows(path, bucket string, f func(key string, value []byte) error) error {
+	_, err := shared(path, func() error {
+		return walkFile(path, func(b, key string, value []byte) error {
+			if b != bucket {
+				return nil
+			}
+			return f(key, value)
+		})
+	})
+	return err
+}
+
+// shared reads a state, again if it is written meanwhile, and says which process
+// has it open.
+func shared(path string, read func() error) (user string, err error) {
+	user, done, err := share(path)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	for n := 1; ; n++ {
+		if err = read(); err == nil {
+			return user, nil
+		}
+		if d := damaged(""); user == "" || n == tries || !errors.As(err, &d) {
+			return "", damagedOr(path, err)
+		}
+	}
 }
 
 // share keeps other processes from opening the state until done is called, or
@@ -87,22 +111,26 @@ type rows map[string]map[string][]byte
 var errReadOnly = errors.New("read only")
 
 func readRows(path string) (rows, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
 	all := rows{metaBucket: {}, "pass": {}, "lanes": {}, undoBucket: {}}
-	return all, walk(f, info.Size(), func(bucket, key string, value []byte) error {
+	return all, walkFile(path, func(bucket, key string, value []byte) error {
 		if b := all[bucket]; b != nil {
 			b[key] = slices.Clone(value)
 		}
 		return nil
 	})
+}
+
+func walkFile(path string, row func(bucket, key string, value []byte) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return walk(f, info.Size(), row)
 }
 
 // Get implements [pipeline.Store].

@@ -54,7 +54,6 @@ type Config struct {
 	RequireAlias bool          `yaml:"require_alias" doc:"Whether only aliases are written to: an index of that name, or none, is an error."`
 	Versions     bool          `yaml:"versions" default:"true" doc:"Whether a document with a newer version than the _version of a record stays as it is. Records without a _version replace what is there."`
 	Bulk         unit.Bytes    `yaml:"bulk" min:"64KiB" max:"90MiB" doc:"Size of a bulk request, before compression, at most 90MiB; default: 8MiB, or 4MiB where memory is short for that in each lane."`
-	Compression  string        `yaml:"compression" default:"auto" enum:"auto|on|off" doc:"Whether bulk requests go compressed, which costs client and cluster CPU time; auto: where the network is so slow that they arrive faster, which is measured. To Amazon (aws) they go in clear: signatures cover what is sent."`
 	Pause        unit.Duration `yaml:"pause" default:"1h" doc:"How long it is waited until somebody lifts a block of writes (a full disk, a read-only index), before that is an error."`
 }
 
@@ -81,9 +80,6 @@ func (c *Config) Problems(kind.Env) []kind.Problem {
 	list := c.Config.Problems()
 	list = append(append(list, c.Around.problems(c.Index)...), c.namingProblems()...)
 	add := func(option, message string) { list = append(list, kind.Problem{Option: option, Message: message}) }
-	if c.Compression == "on" && c.AWS != (search.AWS{}) {
-		add("compression", "signed requests go in clear; leave it out")
-	}
 	if c.IDField != "" && c.ID != keep {
 		add("id_field", "id says where the _id comes from, too; give one of them")
 	}
@@ -139,7 +135,6 @@ func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	client.Compress(c.Compression)
 	s := &Sink{client: client, cfg: *c, limit: int(c.Bulk), env: env}
 	if s.limit == 0 {
 		s.limit = roomyBulk
@@ -194,15 +189,7 @@ func (s *Sink) Need() (lane, shared int64) {
 		shared = 2 * (s.env.MaxRecord + 2*maxID)
 	}
 	records := limit/perRecord + 1
-	return 2*requestSize(limit) + records*createSize + replySize(records) + search.ConnectionMemory + s.encoderSize(), shared
-}
-
-// encoderSize is the memory of what compresses a request, in bytes.
-func (s *Sink) encoderSize() int64 {
-	if s.cfg.Compression == "off" || s.cfg.AWS != (search.AWS{}) {
-		return 0
-	}
-	return search.EncoderMemory
+	return 2*requestSize(limit) + records*createSize + replySize(records) + search.ConnectionMemory, shared
 }
 
 // Open implements pipeline.Sink.

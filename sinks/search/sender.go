@@ -95,7 +95,7 @@ func (s *sender) deliver(ctx context.Context, q *request, recs []record) error {
 func (s *sender) post(ctx context.Context, body []byte, n int) error {
 	s.begun = time.Now()
 	resp, err := s.client.Do(ctx, search.Request{
-		Method: http.MethodPost, Path: "/_bulk", Query: s.query, Body: body, ContentType: "application/x-ndjson", Zip: true})
+		Method: http.MethodPost, Path: "/_bulk", Query: s.query, Body: body, ContentType: "application/x-ndjson"})
 	switch e := search.AsError(err); {
 	case e != nil && e.Type == clusterBlock && e.Status != http.StatusServiceUnavailable:
 		return search.Again(blockedWrites, err)

@@ -26,7 +26,6 @@ type Request struct {
 	Body        []byte     // not changed, and not kept after the reply is closed
 	ContentType string     // "": application/json
 	Hits        int        // hits of the page that is asked for: its reply may come compressed; 0: it is no page
-	Zip         bool       // Body may go compressed; not to Amazon, where signatures cover what is sent
 }
 
 // Path joins segments, each of them escaped as a query is, so that nothing is
@@ -88,16 +87,14 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 	if err := c.gate.Enter(ctx); err != nil {
 		return nil, err
 	}
-	n, begun, zip := c.nodes.next(), time.Now(), (r.Hits > 0 || c.zips(r)) && c.tuner.on()
+	n, begun, zip := c.nodes.next(), time.Now(), r.Hits > 0 && c.tuner.on()
 	rctx, cancel := context.WithCancelCause(ctx)
 	w := &watch{ctx: rctx, cancel: cancel, limits: c.limits}
 	w.timer = time.AfterFunc(idleTimeout, func() { cancel(errStalled) })
 	resp, err := c.head(n, r, w, zip)
 	took := time.Since(begun)
-	sent := took
 	if at := w.written.Load(); at > 0 {
 		took = time.Since(time.Unix(0, at))
-		sent -= took
 	}
 	limit, why := c.gate.Leave(pace.Reply{Kind: r.kind(), Begun: begun, Took: took, Busy: overload(err), Err: err})
 	fewer(ctx, limit, why)
@@ -111,15 +108,8 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 	if r.Hits > 0 {
 		resp.Body = &page{ReadCloser: resp.Body, tuner: c.tuner, log: pipeline.Logger(ctx), speed: speed{waited: took}, zipped: zip, begun: begun}
 	}
-	if c.zips(r) {
-		c.tuner.page(pipeline.Logger(ctx), begun, zip, speed{pages: 1, bytes: int64(len(r.Body)), waited: took, read: sent})
-	}
 	return resp, nil
 }
-
-// zips says whether the body may go compressed. What is small says nothing
-// about the network.
-func (c *Client) zips(r Request) bool { return r.Zip && c.aws == nil && len(r.Body) >= leastZipped }
 
 // fewer says that the gate lets fewer requests wait, if it does.
 func fewer(ctx context.Context, limit int, why string) {
@@ -147,14 +137,8 @@ func (c *Client) head(n *node, r Request, w *watch, zip bool) (*http.Response, e
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case zip && r.Hits > 0:
+	if zip {
 		req.Header.Set("Accept-Encoding", "gzip")
-	case zip:
-		req.Header.Set("Content-Encoding", "gzip")
-		req.ContentLength = -1
-		req.GetBody = func() (io.ReadCloser, error) { return zipped(&outgoing{r.Body, w}), nil }
-		req.Body = zipped(&outgoing{r.Body, w})
 	}
 	resp, err := c.send(req, n, w)
 	if err == nil && resp.StatusCode >= 300 {

@@ -149,10 +149,9 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Compress says how pages are to come (see [Request.Hits]), and large bodies to
-// go (see [Request.Zip]): compressed if it is on, in clear if it is off, and
-// whatever is faster if it is auto. Without it they move in clear. It is called
-// before the first request.
+// Compress says how pages are to come (see [Request.Hits]): compressed if it is
+// on, in clear if it is off, and whatever is faster if it is auto. Without it
+// they come in clear. It is called before the first request.
 func (c *Client) Compress(how string) { c.tuner = newTuner(how) }
 
 // SetDial lets the client reach the cluster in another way than by TCP: tests

@@ -23,10 +23,10 @@ const (
 	longestRest = 30 * time.Minute // but no longer than this
 )
 
-// tuner finds out whether pages are to come compressed, or bodies to go so,
-// which costs client and cluster some CPU and pays where the network is slow.
-// They move in clear until that is the case; then both ways are measured, the
-// better one is kept, and the other one tried again now and then.
+// tuner finds out whether pages are to come compressed, which costs client and
+// cluster some CPU and pays where the network is slow. Pages are read in clear
+// until that is the case; then both ways are measured, the better one is kept,
+// and the other one tried again now and then.
 type tuner struct {
 	mu     sync.Mutex
 	auto   bool
@@ -39,12 +39,12 @@ type tuner struct {
 	next   time.Time // trial
 }
 
-// speed is what pages have taken, or bodies that were sent.
+// speed is what pages have taken.
 type speed struct {
 	pages  int
 	bytes  int64         // in clear
-	waited time.Duration // for heads of replies
-	read   time.Duration // until bodies were here, or there; what was done meanwhile does not count
+	waited time.Duration // for heads
+	read   time.Duration // until bodies were there; what was done meanwhile does not count
 }
 
 func (s *speed) add(o speed) {
@@ -99,7 +99,7 @@ func (t *tuner) decide(log *slog.Logger, s speed) {
 		return
 	}
 	t.trial, t.before, t.zip = true, s.perSecond(), !t.zip
-	log.Debug("trying whether bodies are faster", "compressed", t.zip, "bodies_per_second", unit.Bytes(s.bodies()))
+	log.Debug("trying whether pages are faster", "compressed", t.zip, "bodies_per_second", unit.Bytes(s.bodies()))
 }
 
 // judge ends a trial.
@@ -113,7 +113,7 @@ func (t *tuner) judge(log *slog.Logger, now float64) {
 	changed := better == t.zip
 	t.zip = better
 	if changed {
-		log.Info("bodies move the faster way", "compressed", t.zip, "compressed_per_second", unit.Bytes(zipped), "plain_per_second", unit.Bytes(plain))
+		log.Info("pages are read the faster way", "compressed", t.zip, "compressed_per_second", unit.Bytes(zipped), "plain_per_second", unit.Bytes(plain))
 	}
 }
 

@@ -21,13 +21,13 @@ func filling(cfg Config) *filler {
 	return newFiller(&writer{Sink: s}, nil, nil)
 }
 
-// Body is what a line adds to the body of a request; ok is false if there is a
+// Body is what a line adds to the body of a request; or else the type of the
 // fault in it.
-func Body(cfg Config, line []byte) (body []byte, ok bool) {
+func Body(cfg Config, line []byte) (body []byte, fault string) {
 	f := filling(cfg)
 	line = append(bytes.Clone(line), '\n')
 	if fault := f.check(line); fault != sound {
-		return nil, false
+		return nil, refusals[fault].Type
 	}
 	q := newRequest(1 << 20)
 	r := q.add(line, &f.env, sound)
@@ -37,7 +37,7 @@ func Body(cfg Config, line []byte) (body []byte, ok bool) {
 	if room := f.env.room(); len(q.body) > room {
 		panic(fmt.Sprintf("%q adds %d bytes, and room for %d", line, len(q.body), room))
 	}
-	return q.body, true
+	return q.body, ""
 }
 
 // ReadReply reads a reply: "status place type: reason" of what was refused.
@@ -48,6 +48,13 @@ func ReadReply(src io.Reader) (items int, refused []string, err error) {
 		refused = append(refused, fmt.Sprintf("%d %d %s: %s", f.status, f.at, r.kind(f), r.reason(f)))
 	}
 	return r.items, refused, err
+}
+
+// CountReply reads a reply, and counts.
+func CountReply(src io.Reader) (items, refused int, err error) {
+	r := newReply()
+	err = r.read(src)
+	return r.items, len(r.refused), err
 }
 
 // Filling fills one request again and again.

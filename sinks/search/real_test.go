@@ -181,7 +181,7 @@ func TestARealMappingErrorIsADeadLetter(t *testing.T) {
 func TestRealIndicesThatTakeNothingAreErrorsAndNoLetters(t *testing.T) {
 	for name, c := range map[string]struct{ method, path, body, want string }{
 		"closed":         {"POST", "/_close", "", "index_closed_exception"},
-		"write, no time":  {"PUT", "/_settings", `{"index.blocks.write":true}`, "403 cluster_block_exception"},
+		"write, no time": {"PUT", "/_settings", `{"index.blocks.write":true}`, "403 cluster_block_exception"},
 		"read, no time":  {"PUT", "/_settings", `{"index.blocks.read_only":true}`, "403 cluster_block_exception"},
 		"flood, no time": {"PUT", "/_settings", `{"index.blocks.read_only_allow_delete":true}`, "429 cluster_block_exception"},
 	} {

@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -62,6 +63,8 @@ type cluster struct {
 	lost  func(n int) bool                     // the reply of bulk number n is lost
 	paths []string                             // other requests
 	query string                               // of the last bulk
+
+	zipped int // requests that came compressed
 }
 
 func newCluster(t testing.TB) *cluster {
@@ -73,7 +76,11 @@ func newCluster(t testing.TB) *cluster {
 
 // ServeHTTP implements http.Handler.
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	in := io.Reader(r.Body)
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		in, _ = gzip.NewReader(r.Body)
+	}
+	body, err := io.ReadAll(in)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -93,6 +100,9 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	n := len(c.bulks)
 	c.bulks, c.sizes, c.query = append(c.bulks, ops), append(c.sizes, len(body)), r.URL.RawQuery
+	if in != r.Body {
+		c.zipped++
+	}
 	c.mu.Unlock()
 	if c.whole != nil {
 		if a := c.whole(n, ops, len(body)); a != nil {
@@ -261,7 +271,7 @@ func rec(index, id, source string) string {
 func config(url string) *search.Config {
 	return &search.Config{
 		Config: insearch.Config{URL: []string{url}, Retry: unit.Duration(10 * time.Second)},
-		Bulk:   64 << 10, Action: "auto", Format: "auto", ID: "keep", Versions: true, Pause: unit.Duration(10 * time.Second),
+		Bulk:   64 << 10, Action: "auto", Format: "auto", ID: "keep", Versions: true, Pause: unit.Duration(10 * time.Second), Compression: "off",
 	}
 }
 

@@ -98,3 +98,9 @@ func (x *Filling) Block(block, reply []byte) int {
 func Sizes() (said, are [2]uintptr) {
 	return [2]uintptr{recordSize, refusedSize}, [2]uintptr{unsafe.Sizeof(record{}), unsafe.Sizeof(refused{})}
 }
+
+// Zip compresses a body once, for requests of a limit.
+func Zip(limit int, body []byte) { newZipper(limit).zip(body) }
+
+// ZipSize is what that takes.
+func ZipSize(limit int) int { return zipped(limit) + encoderSize }

@@ -53,6 +53,7 @@ type Config struct {
 	RequireAlias bool          `yaml:"require_alias" doc:"Whether only aliases are written to: an index of that name, or none, is an error."`
 	Versions     bool          `yaml:"versions" default:"true" doc:"Whether a document with a newer version than the _version of a record stays as it is. Records without a _version replace what is there."`
 	Bulk         unit.Bytes    `yaml:"bulk" min:"64KiB" max:"90MiB" doc:"Size of a bulk request, before compression, at most 90MiB; default: 8MiB, or 4MiB where memory is short for that in each lane."`
+	Compression  string        `yaml:"compression" default:"auto" enum:"auto|on|off" doc:"Whether requests leave compressed, which costs client and cluster CPU time; auto: while the network is slow, which is measured, if memory has room for that."`
 	Pause        unit.Duration `yaml:"pause" default:"1h" doc:"How long it is waited until somebody lifts a block of writes (a full disk, a read-only index), before that is an error."`
 }
 
@@ -138,6 +139,9 @@ func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
 			s.limit = smallBulk
 		}
 	}
+	if s.compression = c.Compression; env.Frugal && c.Compression == "auto" {
+		s.compression = "off"
+	}
 	s.requests.New = func() any { return newRequest(s.limit) }
 	s.prepare()
 	return s, nil
@@ -151,12 +155,13 @@ type Sink struct {
 	limit    int // bytes of a request
 	requests sync.Pool
 
-	naming   naming
-	verb     verb // what the option action says, unless it is auto
-	auto     bool
-	wrap     string     // what follows a document in an update
-	versions bool       // those of records are looked at
-	query    url.Values // of a request
+	compression string
+	naming      naming
+	verb        verb // what the option action says, unless it is auto
+	auto        bool
+	wrap        string     // what follows a document in an update
+	versions    bool       // those of records are looked at
+	query       url.Values // of a request
 }
 
 // prepare works out what is the same for all records.
@@ -178,14 +183,19 @@ func (s *Sink) prepare() {
 
 // Need implements pipeline.Sized: two requests, a reply and a connection; and
 // one request for a record that is larger, which is once more in memory when it
-// becomes a dead letter.
+// becomes a dead letter. Requests that are compressed take three quarters of one
+// more.
 func (s *Sink) Need() (lane, shared int64) {
 	limit := int64(s.limit)
 	if s.env.MaxRecord > limit/restShare {
 		shared = 2 * (s.env.MaxRecord + 2*maxID)
 	}
 	records := limit/perRecord + 1
-	return 2*requestSize(limit) + records*createSize + replySize(records) + search.ConnectionMemory, shared
+	lane = 2*requestSize(limit) + records*createSize + replySize(records) + search.ConnectionMemory
+	if s.compression != "off" {
+		lane += int64(zipped(s.limit)) + encoderSize
+	}
+	return lane, shared
 }
 
 // Open implements pipeline.Sink.

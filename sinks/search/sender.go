@@ -65,7 +65,10 @@ func (s *sender) deliver(ctx context.Context, q *request, recs []record) error {
 		if err == nil {
 			recs, err = s.settle(ctx, q, recs, attempt)
 		}
-		if len(recs) < sent {
+		switch {
+		case len(recs) <= sent/2:
+			tries.Reset()
+		case len(recs) < sent:
 			tries.Progress()
 		}
 		cause, _ := search.Retryable(err)

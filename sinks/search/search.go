@@ -1,18 +1,24 @@
 // Package search is the sink that indexes records into Elasticsearch or
 // OpenSearch, by bulk requests.
 //
+// A record is an envelope, a document, or an action and its source; see the
+// option format.
+//
 // Each lane has one request on its way, and builds the next one meanwhile; so
 // the writes of a lane to one _id never overtake each other. Every item of
 // every reply is read. What the cluster could not take now is sent again, and
 // only that; what it will never take becomes a dead letter; what is wrong with
-// an index rather than with a record is an error.
+// an index rather than with a record is an error, or is waited for if somebody
+// has blocked writes to it.
 //
-// Sending again is harmless for records with an _id. One without gets an _id
-// from the cluster, and may be there twice after a reply was lost.
+// Sending again is harmless for records with an _id, but for updates by script,
+// which are applied twice after a lost reply. A record without an _id gets one
+// from the cluster, and may be there twice then.
 //
-// A record with a _version is written as external_gte: a document that the
-// cluster has in a newer version stays, and the record counts as written. So
-// lanes that write to one _id may overtake each other.
+// A record with a _version is written, or deleted, as external_gte: a document
+// that the cluster has in a newer version stays, and the record counts as
+// written. So lanes that write to one _id may overtake each other. Engines know
+// no such versions of updates.
 //
 // An item with Delete, which has no body, deletes the document whose _id is its
 // Key, in the index of its Meta, with the routing of the tag [Routing] and the

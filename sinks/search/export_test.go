@@ -66,8 +66,8 @@ type Filling struct {
 }
 
 // NewFilling makes a request of 8 MiB.
-func NewFilling() *Filling {
-	return &Filling{f: filling(Config{Versions: true, Format: anyFormat, ID: keep}), q: newRequest(8 << 20), reply: newReply()}
+func NewFilling(cfg Config) *Filling {
+	return &Filling{f: filling(cfg), q: newRequest(8 << 20), reply: newReply()}
 }
 
 // Block fills the request with a block, and reads a reply, and returns the
@@ -93,6 +93,9 @@ func (x *Filling) Block(block, reply []byte) int {
 	}
 	return x.reply.items
 }
+
+// Faults is how many records of the last block cannot be sent.
+func (x *Filling) Faults() int { return x.q.faults }
 
 // Sizes are those of the structs that Need counts, as it says and as they are.
 func Sizes() (said, are [2]uintptr) {

@@ -197,20 +197,6 @@ func TestRealIndicesThatTakeNothingAreErrorsAndNoLetters(t *testing.T) {
 	}
 }
 
-func TestARealFloodStageIsWaitedFor(t *testing.T) {
-	r := newReal(t)
-	r.must("PUT", "/"+r.index, `{"settings":{"index.blocks.read_only_allow_delete":true}}`)
-	p := faultproxy.New(t, r.url)
-	p.Add(&faultproxy.Rule{Path: "/_bulk", Skip: 1, Delay: 1, Do: func() { // the second attempt finds the block lifted
-		r.must("PUT", "/"+r.index+"/_settings", `{"index.blocks.read_only_allow_delete":null}`)
-	}})
-	newLoading(some(0, 5)).complete(t, r.config(p.URL), 0)
-	r.expect(some(0, 5))
-	if n := len(p.Requests("/_bulk")); n != 2 {
-		t.Errorf("%d requests, want 2", n)
-	}
-}
-
 // faults is what may happen to a bulk request on the way.
 func faults() map[string]*faultproxy.Rule {
 	return map[string]*faultproxy.Rule{

@@ -133,6 +133,49 @@ func TestACrashAnywhereOfABackfillChangesNothing(t *testing.T) {
 	}
 }
 
+// killedLoad is a load that was killed while settings were changed.
+func killedLoad(t *testing.T, was ...string) (*town, *loading) {
+	t.Helper()
+	w := newTown(t)
+	w.put("logs", was...)
+	l := newLoading(some(0, 3))
+	w.in(l, &pipelinetest.World{Mode: pipelinetest.Crash})
+	w.hook = func(what string) {
+		if what == "bulk" {
+			w.world.At = w.world.Ops() + 1
+		}
+	}
+	if res, err := l.run(t, w.config(backfill)); err == nil || res.Complete || w.of("logs") != hushed {
+		t.Fatalf("%v, settings %s, want a crash while they are changed", err, w.of("logs"))
+	}
+	w.world.Restart()
+	w.hook = nil
+	return w, l
+}
+
+func TestSettingsAreBackBeforeARunWithoutTheOptionWrites(t *testing.T) {
+	w, l := killedLoad(t, "refresh_interval=30s")
+	during := ""
+	w.hook = func(what string) {
+		if what == "bulk" {
+			during = w.of("logs")
+		}
+	}
+	l.complete(t, w.config(func(*search.Config) {}), 0)
+	if want := "number_of_replicas=1 refresh_interval=30s"; during != want {
+		t.Errorf("got settings %q while it was loaded, want %q", during, want)
+	}
+}
+
+func TestWhatSomebodySetAfterAKillIsPutBackBesideTheRest(t *testing.T) {
+	w, l := killedLoad(t, "refresh_interval=30s", "number_of_replicas=2")
+	w.indices["logs"].settings["index.refresh_interval"] = "5s"
+	l.complete(t, w.config(backfill), 0)
+	if want := "number_of_replicas=2 refresh_interval=5s"; w.of("logs") != want {
+		t.Errorf("got settings %q, want %q", w.of("logs"), want)
+	}
+}
+
 func TestWhatSomebodySetsDuringTheLoadStays(t *testing.T) {
 	w := newTown(t)
 	w.put("logs", "refresh_interval=30s", "number_of_replicas=2")
@@ -254,17 +297,17 @@ func TestAnAliasThatCannotBeIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 
 func metadata(cfg *search.Config) { cfg.Create.Metadata = true }
 
-// TestAnIndexIsMadeOfItsDocumentBeforeItsFirstRecord: the document comes late,
-// as an object and as a block.
+// TestAnIndexIsMadeOfItsDocumentBeforeItsFirstRecord: two lanes wait for the
+// document, which comes late, as an object and as a block.
 func TestAnIndexIsMadeOfItsDocumentBeforeItsFirstRecord(t *testing.T) {
 	object := bodies("dump/logs/_index.json", `{"settings": {"index.codec":"best_compression"}, "mappings": {"x": 1.0}}`)
 	for name, object := range map[string]map[string]pipeline.Body{"object": object, "block": nil} {
 		w := newTown(t)
 		w.put("there")
-		d := &describing{loading: newLoading(append(some(0, 3), rec("there", "1", "{}"))), slow: 50 * time.Millisecond,
+		d := &describing{loading: newLoading(append(some(0, 3), rec("there", "1", "{}"))), slow: 50 * time.Millisecond, twice: true,
 			keys: []string{"dump/.system/_index.json", "dump/empty/_index.json", "dump/logs/_index.json", "dump/there/_index.json", "dump/x/_ingest_pipeline.json"}, bodies: object}
 		res, err := d.runWith(t.Context(), t, d, w.config(metadata))
-		if err != nil || !res.Complete || res.Counts.Written != 4 {
+		if err != nil || !res.Complete || res.Counts.Written != 8 {
 			t.Fatalf("%s: %+v, %v", name, res, err)
 		}
 		want := []string{

@@ -199,6 +199,7 @@ type describing struct {
 	bodies  map[string]pipeline.Body // nil: a block with {"mappings":{"_meta":{"of":KEY}},"aliases":{"a":{}}}
 	slow    time.Duration            // before each document
 	failure error                    // at the end
+	twice   bool                     // two lanes have the data
 }
 
 // bodies is an object of a key.
@@ -216,8 +217,12 @@ func (d *describing) Open(context.Context, *pipeline.Pass) (pipeline.Reader, err
 type describingReader struct{ *describing }
 
 // Plan implements pipeline.Reader.
-func (describingReader) Plan(context.Context) ([]pipeline.Lane, error) {
-	return []pipeline.Lane{{Name: "_metadata", ID: "m", Parts: 1, Aside: true}, {Name: "a", ID: "a", Parts: 1}}, nil
+func (d describingReader) Plan(context.Context) ([]pipeline.Lane, error) {
+	lanes := []pipeline.Lane{{Name: "_metadata", ID: "m", Parts: 1, Aside: true}, {Name: "a", ID: "a", Parts: 1}}
+	if d.twice {
+		lanes = append(lanes, pipeline.Lane{Name: "b", ID: "b", Parts: 1})
+	}
+	return lanes, nil
 }
 
 // Read implements pipeline.Reader.
@@ -261,7 +266,7 @@ func (l *loading) runWith(ctx context.Context, t testing.TB, source pipeline.Sou
 	if err != nil {
 		t.Fatalf("build: %v", err)
 	}
-	p := &pipeline.Pipeline{Name: "p", Log: l.log, Source: source, Sink: sink, Store: l.store, Lanes: 2, Depth: 1, Grace: 5 * time.Second}
+	p := &pipeline.Pipeline{Name: "p", Log: l.log, Source: source, Sink: sink, Store: l.store, Lanes: 3, Depth: 1, Grace: 5 * time.Second}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	return p.Run(ctx)

@@ -287,8 +287,31 @@ func TestAnAliasThatCannotBeIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 	l.letters = nil
 	l.fails(t, w.config(func(cfg *search.Config) { cfg.Alias = "all" }), "sink: open: alias all: an index has that name")
 	l.fails(t, w.config(func(cfg *search.Config) { cfg.Alias = "logs" }), "records name logs, the alias that is to be switched")
+	w.aliased = map[string]string{"logs": "logs-1"}
+	l.fails(t, w.config(func(cfg *search.Config) { cfg.Alias = "b" }), "index logs: it is an alias, which no other alias can stand for")
 	if len(w.docs) != 0 {
 		t.Errorf("got documents %v", w.docs)
+	}
+}
+
+// TestAnIndexThatCannotBeIsLeftToTheEngine: it refuses each record, and what is
+// around the load has nothing to do.
+func TestAnIndexThatCannotBeIsLeftToTheEngine(t *testing.T) {
+	w := newTown(t)
+	w.put("old")
+	w.aliases["all"] = []string{"old"}
+	w.item = func(_ int, o op) outcome {
+		if o.Index == "Logs" {
+			return outcome{400, "invalid_index_name_exception", "must be lowercase"}
+		}
+		return outcome{}
+	}
+	l := newLoading(append(some(0, 3), rec("Logs", "1", "{}")))
+	l.complete(t, w.config(func(cfg *search.Config) {
+		cfg.Backfill, cfg.Alias, cfg.WaitForGreen = true, "all", unit.Duration(time.Second)
+	}), 1)
+	if !slices.Equal(w.aliases["all"], []string{"logs"}) || w.indices["Logs"] != nil {
+		t.Errorf("the alias stands for %q", w.aliases["all"])
 	}
 }
 

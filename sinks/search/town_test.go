@@ -25,6 +25,7 @@ type town struct {
 	server  *httptest.Server
 	indices map[string]*index
 	aliases map[string][]string // to indices
+	aliased map[string]string   // names that stand for one index, which need not be there
 	health  []string            // of the indices, one for each time that it is asked; then green
 	trace   []string            // what was done, in order
 	hook    func(what string)   // before it is
@@ -134,6 +135,8 @@ func (w *town) get(rw http.ResponseWriter, parts []string) {
 		if len(w.health) > 0 {
 			reply["status"], w.health = w.health[0], w.health[1:]
 		}
+	case w.aliased[parts[0]] != "":
+		reply[w.aliased[parts[0]]] = map[string]any{"settings": map[string]any{"index.uuid": "u", "index.number_of_shards": "1"}}
 	case w.indices[parts[0]] != nil:
 		i := w.indices[parts[0]]
 		settings := map[string]any{"index.uuid": i.uuid, "index.number_of_shards": "1"}
@@ -153,6 +156,9 @@ func (w *town) change(parts []string, what string, body []byte) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.trace = append(w.trace, strings.TrimSpace(what))
+	if len(parts) == 2 && w.indices[parts[0]] == nil {
+		return http.StatusNotFound
+	}
 	switch {
 	case parts[0] == "_aliases":
 		var all struct {

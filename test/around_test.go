@@ -110,4 +110,9 @@ func TestAnIndexGoesToAnotherNameWithItsMetadata(t *testing.T) {
 		t.Errorf("got index\n%s\nwant\n%s", got, want)
 	}
 	same(t, "index", c.documents(t, to), c.documents(t, index))
+	c.call(t, "DELETE", "/"+to, "")
+	newJob(t, pair("take: indices")).want(t, 0, "p")
+	if n := c.count(t, to); n != 0 {
+		t.Errorf("got %d documents without data, want an empty index", n)
+	}
 }

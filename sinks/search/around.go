@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"sluice/internal/kind"
@@ -54,6 +55,7 @@ type around struct {
 
 	told chan struct{} // closed when all metadata was given; nil: there is none
 	lost error         // why it will not be given; read it when told is closed
+	left sync.Once     // for the warning that some of it is left out
 
 	mu     sync.Mutex
 	places map[string]*place
@@ -154,7 +156,7 @@ func (a *around) prepare(ctx context.Context, name string) error {
 	if name == a.cfg.Alias {
 		return fmt.Errorf("records name %s, the alias that is to be switched: let them name an index, or set the option index", name)
 	}
-	if !a.changes() && a.file == nil && !a.cfg.Create.Metadata {
+	if !a.changes() && a.file == nil && !a.cfg.Create.Metadata && a.cfg.Alias == "" {
 		return nil
 	}
 	a.mu.Lock()
@@ -183,17 +185,33 @@ func (a *around) setUp(ctx context.Context, name string) error {
 		list, err = a.described(ctx, name)
 	}
 	if search.NotFound(err) {
+		if !possible(name) {
+			return nil
+		}
 		list, err = a.missing(ctx, name)
 	}
 	switch {
 	case errors.Is(err, errStream):
 		pipeline.Logger(ctx).Warn("the first record makes a data stream: its settings are not changed for the load", "index", name)
 		return nil
-	case err != nil || !a.changes():
+	case err != nil:
 		return err
+	case a.cfg.Alias != "" && slices.ContainsFunc(list, func(i search.Index) bool { return i.Name != name && !strings.HasPrefix(i.Name, streamed) }):
+		return fmt.Errorf("it is an alias, which no other alias can stand for: let records name an index, or set the option index")
+	case !a.changes():
+		return nil
 	case len(list) != 1:
 		pipeline.Logger(ctx).Warn("a name stands for several indices: their settings are not changed for the load", "name", name, "indices", len(list))
 		return nil
 	}
 	return a.hush(ctx, list[0])
+}
+
+// streamed begins the names of the indices of data streams.
+const streamed = ".ds-"
+
+// possible says whether an index can have a name. Where none can, the engine
+// refuses each record.
+func possible(name string) bool {
+	return name == strings.ToLower(name) && !strings.Contains(name, ":") && len(name) <= 255
 }

@@ -25,6 +25,8 @@ func (a *around) missing(ctx context.Context, name string) ([]search.Index, erro
 	case document != nil:
 	case a.cfg.Create.Metadata:
 		return nil, fmt.Errorf("it does not exist, and the pass has no %s/%s to make it from: make the index, or give it a document and begin a new pass", name, keys.Index)
+	case !a.changes():
+		return nil, nil // the first record makes it
 	default:
 		document = []byte("{}")
 	}
@@ -91,7 +93,9 @@ func (a *around) item(ctx context.Context, it *pipeline.Item) error {
 	case it.Body == nil:
 		return nil
 	case path.Base(it.Key) != keys.Index:
-		pipeline.Logger(ctx).Warn("nothing is made of metadata that is not about an index", "key", it.Key)
+		a.left.Do(func() {
+			pipeline.Logger(ctx).Warn("nothing is made of metadata that is not about an index", "first", it.Key)
+		})
 		return nil
 	case checkName([]byte(target)) != sound:
 		pipeline.Logger(ctx).Warn("no index can have this name: none is made", "key", it.Key, "index", target)
@@ -118,7 +122,7 @@ func (a *around) item(ctx context.Context, it *pipeline.Item) error {
 		return fmt.Errorf("create index %s: %w", target, err)
 	}
 	crash.Point(crash.AfterCreate)
-	pipeline.Logger(ctx).Info("index made", "index", target, "from", it.Key)
+	pipeline.Logger(ctx).Debug("index made", "index", target, "from", it.Key)
 	return nil
 }
 

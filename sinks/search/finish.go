@@ -26,10 +26,8 @@ func (w *writer) Finish(ctx context.Context) error {
 	if err := w.around.restore(ctx); err != nil {
 		return err
 	}
-	for _, index := range names {
-		if err := w.refresh(ctx, index); err != nil {
-			return err
-		}
+	if names, err = w.refresh(ctx, names); err != nil {
+		return err
 	}
 	if err := w.around.green(ctx, names); err != nil {
 		return err
@@ -41,16 +39,23 @@ func (w *writer) Finish(ctx context.Context) error {
 }
 
 // refresh makes searches and counts see what was written; without the permission
-// they see it a little later.
-func (w *writer) refresh(ctx context.Context, index string) error {
-	err := w.client.Call(ctx, search.Request{Method: http.MethodPost, Path: search.Path(index, "_refresh")}, nil)
-	if ctx.Err() != nil {
-		return fmt.Errorf("refresh: %w", context.Cause(ctx))
+// they see it a little later. It returns the indices that are there: those are not
+// of which no record was accepted.
+func (w *writer) refresh(ctx context.Context, names []string) (there []string, err error) {
+	for _, index := range names {
+		err := w.client.Call(ctx, search.Request{Method: http.MethodPost, Path: search.Path(index, "_refresh")}, nil)
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("refresh: %w", context.Cause(ctx))
+		}
+		if search.NotFound(err) {
+			continue
+		}
+		if err != nil {
+			pipeline.Logger(ctx).Warn("not refreshed: counts agree a little later", "index", index, "error", err)
+		}
+		there = append(there, index)
 	}
-	if err != nil {
-		pipeline.Logger(ctx).Warn("not refreshed: counts agree a little later", "index", index, "error", err)
-	}
-	return nil
+	return there, nil
 }
 
 // askHealth is how often it is asked whether an index is green.

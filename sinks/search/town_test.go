@@ -25,6 +25,7 @@ type town struct {
 	server  *httptest.Server
 	indices map[string]*index
 	aliases map[string][]string // to indices
+	aliased map[string]string   // names that stand for one index, which need not be there
 	health  []string            // of the indices, one for each time that it is asked; then green
 	trace   []string            // what was done, in order
 	hook    func(what string)   // before it is
@@ -134,6 +135,8 @@ func (w *town) get(rw http.ResponseWriter, parts []string) {
 		if len(w.health) > 0 {
 			reply["status"], w.health = w.health[0], w.health[1:]
 		}
+	case w.aliased[parts[0]] != "":
+		reply[w.aliased[parts[0]]] = map[string]any{"settings": map[string]any{"index.uuid": "u", "index.number_of_shards": "1"}}
 	case w.indices[parts[0]] != nil:
 		i := w.indices[parts[0]]
 		settings := map[string]any{"index.uuid": i.uuid, "index.number_of_shards": "1"}
@@ -153,6 +156,9 @@ func (w *town) change(parts []string, what string, body []byte) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.trace = append(w.trace, strings.TrimSpace(what))
+	if len(parts) == 2 && w.indices[parts[0]] == nil {
+		return http.StatusNotFound
+	}
 	switch {
 	case parts[0] == "_aliases":
 		var all struct {
@@ -199,6 +205,7 @@ type describing struct {
 	bodies  map[string]pipeline.Body // nil: a block with {"mappings":{"_meta":{"of":KEY}},"aliases":{"a":{}}}
 	slow    time.Duration            // before each document
 	failure error                    // at the end
+	twice   bool                     // two lanes have the data
 }
 
 // bodies is an object of a key.
@@ -216,8 +223,12 @@ func (d *describing) Open(context.Context, *pipeline.Pass) (pipeline.Reader, err
 type describingReader struct{ *describing }
 
 // Plan implements pipeline.Reader.
-func (describingReader) Plan(context.Context) ([]pipeline.Lane, error) {
-	return []pipeline.Lane{{Name: "_metadata", ID: "m", Parts: 1, Aside: true}, {Name: "a", ID: "a", Parts: 1}}, nil
+func (d describingReader) Plan(context.Context) ([]pipeline.Lane, error) {
+	lanes := []pipeline.Lane{{Name: "_metadata", ID: "m", Parts: 1, Aside: true}, {Name: "a", ID: "a", Parts: 1}}
+	if d.twice {
+		lanes = append(lanes, pipeline.Lane{Name: "b", ID: "b", Parts: 1})
+	}
+	return lanes, nil
 }
 
 // Read implements pipeline.Reader.
@@ -261,7 +272,7 @@ func (l *loading) runWith(ctx context.Context, t testing.TB, source pipeline.Sou
 	if err != nil {
 		t.Fatalf("build: %v", err)
 	}
-	p := &pipeline.Pipeline{Name: "p", Log: l.log, Source: source, Sink: sink, Store: l.store, Lanes: 2, Depth: 1, Grace: 5 * time.Second}
+	p := &pipeline.Pipeline{Name: "p", Log: l.log, Source: source, Sink: sink, Store: l.store, Lanes: 3, Depth: 1, Grace: 5 * time.Second}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	return p.Run(ctx)

@@ -42,17 +42,7 @@ func (b *bench) measureLoad(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	programs := []loading{
-		{"requests that are ready", func(ctx context.Context, index string) (cost, error) {
-			t := b.task
-			t.Index, t.Out = index, made.bodies
-			return b.command(ctx, nil, b.self, "bodies", t.encoded())
-		}},
-		{"sluice", func(ctx context.Context, index string) (cost, error) {
-			b.Out = made.files
-			return b.sluice(ctx, b.documents, "files", index)
-		}},
-	}
+	programs := b.loaders(made)
 	peers, missing := b.peers(ctx, made.all)
 	programs = append(programs, peers...)
 	fmt.Printf("%d documents of %d bytes into %d shards, %d connections, requests of %d MiB, %d processors, median of %d\n\n%s",
@@ -80,6 +70,21 @@ func (b *bench) measureLoad(ctx context.Context) error {
 		fmt.Printf("\nnot in the table: %v\n", why)
 	}
 	return nil
+}
+
+// loaders are the programs of this project.
+func (b *bench) loaders(made loaded) []loading {
+	return []loading{
+		{"requests that are ready", func(ctx context.Context, index string) (cost, error) {
+			t := b.task
+			t.Index, t.Out = index, made.bodies
+			return b.command(ctx, nil, b.self, "bodies", t.encoded())
+		}},
+		{"sluice", func(ctx context.Context, index string) (cost, error) {
+			b.Out = made.files
+			return b.sluice(ctx, b.documents, "files", index)
+		}},
+	}
 }
 
 const (

@@ -119,3 +119,44 @@ func TestAPairThatIsTooLongIsOneLetter(t *testing.T) {
 		}
 	}
 }
+
+// FuzzPairs: whatever the bytes and blocks, the records are those of a reader
+// that has all of it before it.
+func FuzzPairs(f *testing.F) {
+	f.Add("\ufeff"+bulk, byte(8))
+	f.Add(">1\r\n", byte(3))
+	f.Add("\n\n>\n\n>", byte(5))
+	f.Fuzz(func(t *testing.T, content string, size byte) {
+		p := &paired{content: content}
+		res, err := p.pipeline(max(3, int(size)), 0).Run(t.Context())
+		records, alone := plainly(content)
+		if err != nil || p.got.String() != records || res.Counts.Dead != alone || res.Counts.Written != int64(strings.Count(records, "\n")) {
+			t.Errorf("got %q, %+v, %v, want %q and %d letters", p.got.String(), res, err, records, alone)
+		}
+	})
+}
+
+// plainly makes records of a text, and counts first lines at its end.
+func plainly(text string) (records string, alone int64) {
+	text = strings.TrimPrefix(text, "\ufeff")
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	lines := strings.SplitAfter(text, "\n")
+	lines = lines[:len(lines)-1] // what follows the last newline
+	for i := 0; i < len(lines); i++ {
+		switch line := lines[i]; {
+		case !first([]byte(line)):
+			records += line
+		case i == len(lines)-1:
+			alone++
+		case strings.HasSuffix(line, "\r\n"):
+			records += line[:len(line)-2] + "  " + lines[i+1]
+			i++
+		default:
+			records += line[:len(line)-1] + " " + lines[i+1]
+			i++
+		}
+	}
+	return records, alone
+}

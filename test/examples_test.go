@@ -8,10 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -148,6 +151,37 @@ var examples = map[string]func(t *testing.T, e *example){
 		})
 		if got := len(e.files(t, "theirs")); got != 3 || err != nil {
 			t.Errorf("got %d files, %v, want 3", got, err)
+		}
+	},
+	"two-clusters.yaml": func(t *testing.T, e *example) {
+		target, err := url.Parse(e.search.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var up atomic.Bool
+		var bulks atomic.Int64
+		proxy := httputil.NewSingleHostReverseProxy(target)
+		other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !up.Load() {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			if strings.HasSuffix(r.URL.Path, "/_bulk") {
+				bulks.Add(1)
+			}
+			proxy.ServeHTTP(w, r)
+		}))
+		t.Cleanup(other.Close)
+		e.set("OTHER_URL=" + other.URL)
+		e.from.put(t, "a.json.gz", zipped(generated(3, 50), "loaded"))
+		if o := e.run(t, "--once"); o.Status != 1 {
+			t.Fatalf("a cluster refuses: exit status %d, want 1\n%s", o.Status, o.Stderr)
+		}
+		e.loaded(t, 3)
+		up.Store(true)
+		e.once(t)
+		if bulks.Load() == 0 {
+			t.Error("the second cluster got nothing")
 		}
 	},
 	"versions.yaml": func(t *testing.T, e *example) {

@@ -5,6 +5,9 @@ package transforms
 // whose value has only members that the engines know there. Others they refuse,
 // so a document that looks like an action is told from one by its fields.
 func isAction(line []byte) bool {
+	if len(line) > 2 && line[1] == '"' && line[2] != 'i' && line[2] != 'c' && line[2] != 'u' {
+		return false // most lines are known by that
+	}
 	c := cursor{rest: line}
 	return c.take('{') && isOneOf(c.key(), "index", "create", "update") && c.metadata() && c.take('}') && c.end()
 }

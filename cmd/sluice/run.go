@@ -16,6 +16,7 @@ func runCommand() *cobra.Command {
 		Use:   "run [PIPELINE...]",
 		Short: "Run the pipelines of a configuration",
 		Long: `Run the pipelines of a configuration, all or those that are named, side by side.
+With "sinks", NAME means a pipeline for each sink, and NAME-SINK one of them.
 
 A pipeline makes one pass over its source: the one that was interrupted, else a
 new one. A pipeline with "every" repeats its passes until it is stopped; a pass

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+
 	"sluice/internal/kind"
 )
 
@@ -18,31 +20,12 @@ func (p *Pipeline) Called(name string) bool {
 // as if it stood there alone, or the one that it is. No two pipelines are
 // called alike; names holds those that are taken.
 func (d *decoder) split(p pair, s spot, names map[string]bool) (all []pair, of Definition) {
-	at, sinks := spot{base: join(s.path(), p.key)}, -1
-	one := *p.value
-	one.pairs = nil
-	for i, o := range p.value.pairs {
-		switch {
-		case o.key != "sinks":
-			one.pairs = append(one.pairs, o)
-		case given(p.value, "sink"):
-			d.fail(o.place, at.in("sinks"), "both sink and sinks are given; leave one out")
-		default:
-			sinks = i
-		}
+	at := spot{base: join(s.path(), p.key)}
+	rest, sinks := d.sinks(p.value, at)
+	if sinks == nil {
+		return []pair{{p.key, p.place, rest}}, ""
 	}
-	if sinks < 0 {
-		return []pair{{p.key, p.place, &one}}, ""
-	}
-	several := p.value.pairs[sinks]
-	if several.value.shape != mapping || len(several.value.pairs) == 0 {
-		if several.value.shape != broken {
-			d.fail(several.place, at.in("sinks"), "at least one sink is expected below it, as in name: {s3: { options }}")
-		}
-		one.pairs = append(one.pairs, pair{"sink", several.place, &node{shape: broken}})
-		return []pair{{p.key, p.place, &one}}, ""
-	}
-	for _, sink := range several.value.pairs {
+	for _, sink := range sinks {
 		name := p.key + "-" + sink.key
 		switch {
 		case !isName(sink.key) || isName(p.key) && !isName(name):
@@ -51,20 +34,44 @@ func (d *decoder) split(p pair, s spot, names map[string]bool) (all []pair, of D
 			d.fail(sink.place, at.in("sinks"), "the pipeline of this sink is %s, and there is another of that name; call the sink something else", name)
 		}
 		names[name] = true
-		n := one
-		n.pairs = append(one.pairs[:len(one.pairs):len(one.pairs)], pair{"sink", sink.place, sink.value})
-		all = append(all, pair{name, p.place, &n})
+		all = append(all, pair{name, p.place, rest.with(pair{"sink", sink.place, sink.value})})
 	}
 	return all, Definition(p.key)
 }
 
-func given(n *node, key string) bool {
-	for _, p := range n.pairs {
-		if p.key == key {
-			return true
+// sinks takes the sinks out of what stands below the name of a pipeline. If
+// there are none, or none that can be used, the rest is a pipeline.
+func (d *decoder) sinks(n *node, at spot) (rest *node, sinks []pair) {
+	one := *n
+	one.pairs = nil
+	var several *pair
+	for i, p := range n.pairs {
+		if p.key == "sinks" {
+			several = &n.pairs[i]
+		} else {
+			one.pairs = append(one.pairs, p)
 		}
 	}
-	return false
+	if several == nil {
+		return &one, nil
+	}
+	v := several.value
+	switch {
+	case slices.ContainsFunc(one.pairs, func(p pair) bool { return p.key == "sink" }):
+		d.fail(several.place, at.in("sinks"), "both sink and sinks are given; leave one out")
+		return &one, nil
+	case v.shape == mapping && len(v.pairs) > 0:
+		return &one, v.pairs
+	case v.shape != broken:
+		d.fail(several.place, at.in("sinks"), "at least one sink is expected below it, as in name: {s3: { options }}")
+	}
+	return one.with(pair{"sink", several.place, &node{shape: broken}}), nil
+}
+
+// with gives a mapping with one pair more.
+func (n node) with(p pair) *node {
+	n.pairs = append(slices.Clip(n.pairs), p)
+	return &n
 }
 
 // sole refuses several sinks behind a source that only one pipeline can read.

@@ -92,8 +92,10 @@ func TestEveryExampleFitsIntoTheDefaultMemory(t *testing.T) {
 	}
 }
 
-// sameAs maps a kind to another with the same options, which are explained once.
-var sameAs = strings.NewReplacer(".elasticsearch.", ".opensearch.")
+// sameAs maps a kind, or a list of conditions, to another with the same options,
+// which are explained once.
+var sameAs = strings.NewReplacer(".elasticsearch.", ".opensearch.",
+	".filter.any.", ".filter.where.", ".route.rules.where.", ".filter.where.", ".route.rules.any.", ".filter.where.")
 
 func TestTheReferenceExplainsEveryOptionOnce(t *testing.T) {
 	asItIs, allGiven := reference(t)

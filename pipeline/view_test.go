@@ -186,13 +186,60 @@ func TestLargeRecordsNeverWaitForEachOther(t *testing.T) {
 			return err
 		})
 		p := e.pipeline(&pipelinetest.World{}, pipeline.Stage{Name: "lines", Transform: pipeline.Lines{MaxRecord: 3 << 20, Blocks: 4}},
-			pipeline.Stage{Name: "copy", Transform: lower.Transform(3)})
+			pipeline.Stage{Name: "copy", Transform: lower.Transform(3)}, pipeline.Stage{Name: "edit", Transform: same.Transform(3, 0)})
 		p.Lanes = 3
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		res, err := p.Run(ctx)
 		if err != nil || res.Counts.Written != 36 {
 			t.Fatalf("%+v, %v", res, err)
+		}
+	})
+}
+
+// same is an edit that keeps records as they are.
+var same = pipeline.Edit(func(_ context.Context, rec []byte, dst *pipeline.Block) (pipeline.Verdict, error) {
+	dst.Write(rec)
+	return pipeline.Keep, nil
+})
+
+// What an edit makes of large records is memory like any other: one block of
+// the stage at a time, and no larger than the record wants it.
+func TestOneBlockOfAnEditIsLargeAtATime(t *testing.T) {
+	big := append(bytes.Repeat([]byte("x"), 2<<20), "\nsmall\n"...)
+	bubble(t, 3, func(t *testing.T) {
+		now, most, size := 0, 0, 0
+		e := stream(&pipeline.Item{Key: "k"}, func(context.Context) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(bytes.Repeat(big, 4))), nil
+		})
+		e.plan = names("a", "b", "c")
+		e.write = func(ctx context.Context, _ pipeline.Lane, _ string, in <-chan *pipeline.Item) error {
+			for {
+				it, ok, err := pipeline.Receive(ctx, in)
+				if !ok {
+					return err
+				}
+				large := 0
+				if b, ok := it.Body.(*pipeline.Block); ok && cap(b.B()) > 1<<20 {
+					large, size = 1, max(size, cap(b.B()))
+				}
+				now += large
+				most = max(most, now)
+				time.Sleep(time.Second)
+				now -= large
+				if err := it.Done(); err != nil {
+					return err
+				}
+			}
+		}
+		p := e.pipeline(&pipelinetest.World{}, pipeline.Stage{Name: "lines", Transform: pipeline.Lines{MaxRecord: 3 << 20, Blocks: 4}},
+			pipeline.Stage{Name: "edit", Transform: same.Transform(3, 0)})
+		p.Lanes = 3
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		res, err := p.Run(ctx)
+		if err != nil || res.Counts.Written != 24 || most != 1 || size > 2<<20+64<<10 {
+			t.Errorf("%+v, %v: got %d large blocks at a time, of up to %d bytes, want 1 of little more than 2 MiB", res.Counts, err, most, size)
 		}
 	})
 }

@@ -92,9 +92,11 @@ func TestEveryExampleFitsIntoTheDefaultMemory(t *testing.T) {
 	}
 }
 
-// sameAs maps a kind to another with the same options, which are explained once.
+// sameAs maps a kind, or a list of conditions, to another with the same options,
+// which are explained once.
 var sameAs = strings.NewReplacer(".elasticsearch.", ".opensearch.", ".dead_letters.s3.", ".sink.s3.",
-	".dead_letters.search.index", ".dead_letters.search.index", ".dead_letters.search.", ".sink.opensearch.")
+	".dead_letters.search.index", ".dead_letters.search.index", ".dead_letters.search.", ".sink.opensearch.",
+	".filter.any.", ".filter.where.", ".route.rules.where.", ".filter.where.", ".route.rules.any.", ".filter.where.")
 
 func TestTheReferenceExplainsEveryOptionOnce(t *testing.T) {
 	asItIs, allGiven := reference(t)

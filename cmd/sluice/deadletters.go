@@ -114,6 +114,8 @@ func (p *letterPlace) chosen(ctx context.Context, box *letters.Box, f func(l *le
 	})
 }
 
-// replayFile is where a pipeline remembers which letters were replayed. It is
-// no name of a state: those end in .db.
-func replayFile(dir, pipeline string) string { return stateFile(dir, pipeline) + ".replay" }
+// replayed ends the name of the file in which a pipeline remembers which letters
+// were replayed; it stands behind the name of its state.
+const replayed = ".replay"
+
+func replayFile(dir, pipeline string) string { return stateFile(dir, pipeline) + replayed }

@@ -77,7 +77,7 @@ func listLetters(out io.Writer, box *letters.Box, groups map[letterKind]*letterG
 		n    int
 		what string
 	}{
-		{box.Done, "more replayed"}, {box.Void, "more of lanes that started over"}, {box.Broken, "lines left out that are no letters"},
+		{box.Done, "replayed"}, {box.Void, "void, as their lanes started over"}, {box.Broken, "unreadable"},
 	} {
 		if left.n > 0 {
 			fmt.Fprintf(&b, "; %d %s", left.n, left.what)

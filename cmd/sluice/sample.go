@@ -54,7 +54,8 @@ func (s *sample) take(ctx context.Context, named []string) ([][]byte, error) {
 		return nil, err
 	}
 	defer store.Close()
-	p := fitted[0].Pipeline(config.Links{Store: store, Dead: ignored{}})
+	p := fitted[0].Pipeline(config.Links{Store: store})
+	p.Dead = ignored{}
 	p.Source, p.Sink, p.Stages, p.Lanes = silent{p.Source}, taker{s}, p.Stages[:stages], 1
 	_, err = p.Run(ctx)
 	switch {

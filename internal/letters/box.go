@@ -26,7 +26,7 @@ type Box struct {
 // letter as it is kept, is valid during the call. An error of f ends it.
 func (b *Box) Each(ctx context.Context, f func(l *Letter, line []byte) error) error {
 	b.Void, b.Done, b.Broken = 0, 0, 0
-	newest, err := b.starts(ctx)
+	past, err := b.past(ctx)
 	if err != nil {
 		return fmt.Errorf("dead letters: %w", err)
 	}
@@ -44,7 +44,8 @@ func (b *Box) Each(ctx context.Context, f func(l *Letter, line []byte) error) er
 		}
 		seen[id] = struct{}{}
 		switch {
-		case newest.void(l):
+		case past.replaced[id]:
+		case past.void(l):
 			b.Void++
 		case b.Replayed[id]:
 			b.Done++
@@ -59,44 +60,51 @@ func (b *Box) Each(ctx context.Context, f func(l *Letter, line []byte) error) er
 	return err
 }
 
-// starts are when the last letter of each start of a lane was written, for lanes
-// that have started over.
-type starts map[laneOf]map[int]time.Time
+// past is what letters say of others.
+type past struct {
+	starts   map[laneOf]map[int]time.Time // when the last letter of each start of a lane was written, if it has started over
+	replaced map[ID]bool                  // letters in whose place others are that were sent again
+}
 
 type laneOf struct {
 	pass int64
 	lane string
 }
 
-// starts reads all letters for that.
-func (b *Box) starts(ctx context.Context) (starts, error) {
-	all := starts{}
+// past reads all letters for that.
+func (b *Box) past(ctx context.Context) (past, error) {
+	p := past{map[laneOf]map[int]time.Time{}, map[ID]bool{}}
 	err := b.Config.read(ctx, b.Pipeline, func(line []byte) error {
-		var l struct {
-			Time  time.Time
-			Pass  int64
-			Lane  string
-			Start int
-		}
-		if json.Unmarshal(line, &l) != nil || l.Start == 0 {
+		var l Letter
+		if json.Unmarshal(line, &l) != nil {
 			return nil
 		}
-		of := laneOf{l.Pass, l.Lane}
-		if all[of] == nil {
-			all[of] = map[int]time.Time{}
+		if l.Start > 0 {
+			p.note(&l)
 		}
-		if l.Time.After(all[of][l.Start]) {
-			all[of][l.Start] = l.Time
+		if l.Replay > 0 { // a process that was killed may not have marked the one before
+			l.Replay--
+			p.replaced[l.ID()] = true
 		}
 		return nil
 	})
-	return all, err
+	return p, err
+}
+
+func (p past) note(l *Letter) {
+	of := laneOf{l.Pass, l.Lane}
+	if p.starts[of] == nil {
+		p.starts[of] = map[int]time.Time{}
+	}
+	if l.Time.After(p.starts[of][l.Start]) {
+		p.starts[of][l.Start] = l.Time
+	}
 }
 
 // void says whether the lane of a letter has started over since. One of an
 // earlier time is of a state that was reset: then passes begin at 1 again.
-func (s starts) void(l *Letter) bool {
-	for start, last := range s[laneOf{l.Pass, l.Lane}] {
+func (p past) void(l *Letter) bool {
+	for start, last := range p.starts[laneOf{l.Pass, l.Lane}] {
 		if start > l.Start && last.After(l.Time) {
 			return true
 		}

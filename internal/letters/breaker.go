@@ -103,13 +103,13 @@ func (b *Breaker) look(now pipeline.Counts) error {
 	records, dead = b.records, b.dead
 	b.records, b.dead = 0, 0
 	if dead > b.ratio.Of(records) {
-		return fmt.Errorf("%d of %d records in a row, more than max_ratio (%v) allows%s", dead, records, b.ratio, b.reason())
+		return fmt.Errorf("too many: %d of %d records in a row, more than max_ratio (%v) allows%s", dead, records, b.ratio, b.reason())
 	}
 	return nil
 }
 
 func (b *Breaker) tooMany(n int64) error {
-	return fmt.Errorf("%d in pass %d, more than max (%d) allows%s", n, b.pass, b.max, b.reason())
+	return fmt.Errorf("too many: %d in pass %d, more than max (%d) allows%s", n, b.pass, b.max, b.reason())
 }
 
 // reason says which one is the most frequent, and what to do.

@@ -21,10 +21,13 @@ import (
 
 // target is a sink that appends records to a file, but for those that have
 // refuse in them.
-type target struct{ path, refuse string }
+type target struct {
+	path, refuse string
+	finish       error
+}
 
 func (s target) Open(context.Context, *pipeline.Pass) (pipeline.Writer, error) { return s, nil }
-func (s target) Finish(context.Context) error                                  { return nil }
+func (s target) Finish(context.Context) error                                  { return s.finish }
 func (s target) Close() error                                                  { return nil }
 
 func (s target) Write(ctx context.Context, _ pipeline.Lane, _ string, in <-chan *pipeline.Item) error {
@@ -58,7 +61,11 @@ func (s target) Write(ctx context.Context, _ pipeline.Lane, _ string, in <-chan 
 }
 
 // again replays the letters below dir, as the command does.
-func again(ctx context.Context, dir, refuse string, from letters.Replay) (res pipeline.Result, err error) {
+func again(ctx context.Context, dir, refuse string, from letters.Replay) (pipeline.Result, error) {
+	return into(ctx, dir, target{path: filepath.Join(dir, "written"), refuse: refuse}, from)
+}
+
+func into(ctx context.Context, dir string, sink target, from letters.Replay) (res pipeline.Result, err error) {
 	store, err := state.Open(filepath.Join(dir, "replay.db"))
 	if err != nil {
 		return res, err
@@ -79,7 +86,7 @@ func again(ctx context.Context, dir, refuse string, from letters.Replay) (res pi
 	if err := letters.Reset(store); err != nil {
 		return res, err
 	}
-	p := &pipeline.Pipeline{Name: "logs", Source: &from, Sink: target{filepath.Join(dir, "written"), refuse}, Store: store, Dead: letters.Again{Writer: dead}, Lanes: 1}
+	p := &pipeline.Pipeline{Name: "logs", Source: &from, Sink: sink, Store: store, Dead: letters.Again{Writer: dead}, Lanes: 1}
 	return p.Run(ctx)
 }
 
@@ -161,6 +168,22 @@ func TestAReplayDeliversLettersOnceAndKeepsWhatIsRefusedAgain(t *testing.T) {
 	}
 	if got := written(t, dir); strings.Count(got, "\n") != 10 || !strings.HasSuffix(got, "{\"_id\":\"7\"}\n") {
 		t.Errorf("got %q, want each record once", got)
+	}
+}
+
+// The pass that was interrupted after its lane had ended is not gone on with:
+// it was of other letters.
+func TestAReplayAfterOneThatFailedAtItsEndTakesAllThatAreLeft(t *testing.T) {
+	dir := t.TempDir()
+	if err := ten(dir); err != nil {
+		t.Fatal(err)
+	}
+	sink := target{path: filepath.Join(dir, "written"), finish: errors.New("no alias")}
+	if _, err := into(t.Context(), dir, sink, letters.Replay{Stage: "sink", Filter: &letters.Filter{Limit: 1}}); !errors.Is(err, sink.finish) {
+		t.Fatalf("got %v, want that of finish", err)
+	}
+	if c := replays(t, dir, "", letters.Replay{}); c.Read != 9 {
+		t.Errorf("got %+v, want the other 9", c)
 	}
 }
 
@@ -273,6 +296,9 @@ func accounted(t *testing.T, dir string) {
 	t.Helper()
 	text, _ := os.ReadFile(filepath.Join(dir, "written"))
 	all := left(t, dir)
+	if len(all) > 12 {
+		t.Errorf("got %d letters, want each once", len(all))
+	}
 	for n := range 10 {
 		record := fmt.Sprintf("{\"_id\":\"%d\"}\n", n)
 		kept := slices.ContainsFunc(all, func(l *letters.Letter) bool { return l.Record != nil && *l.Record == record })

@@ -93,6 +93,17 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, `{"version":{"distribution":"opensearch","number":"3.8.0"}}`)
 			return
 		}
+		if index, id, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/_doc/"); ok {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if source, found := c.docs[index+"/"+id]; found {
+				fmt.Fprintf(w, `{"found":true,"_source":%s}`, source)
+			} else {
+				w.WriteHeader(http.StatusNotFound)
+				io.WriteString(w, `{"found":false}`)
+			}
+			return
+		}
 		io.WriteString(w, `{}`)
 		return
 	}

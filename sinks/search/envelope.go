@@ -32,6 +32,7 @@ const (
 	noField
 	badRouting
 	badVersion
+	perhapsOld
 )
 
 // refusals say what a fault means, as the reason of a dead letter.
@@ -50,6 +51,7 @@ var refusals = [...]pipeline.Refusal{
 	badID:       {Status: 400, Type: "invalid_id", Reason: "_id is not a string of at most 512 bytes"},
 	noField:     {Status: 400, Type: "field_missing", Reason: "the field that id_field or routing_field names is not there, or is neither a string nor a number"},
 	badRouting:  {Status: 400, Type: "invalid_routing", Reason: "_routing is not a string"},
+	perhapsOld:  {Status: 409, Type: "perhaps_old", Reason: "an update or a delete without a _version, of a document that may have been written since; --replace sends it all the same"},
 	badVersion:  {Status: 400, Type: "invalid_version", Reason: "_version is not a whole number from 0 to 9223372036854775807"},
 }
 
@@ -78,6 +80,7 @@ func misfit(format string) fault {
 // absent or null is nil. It is valid as long as the line.
 type envelope struct {
 	verb               verb
+	careful            bool   // it creates a document, and would replace it if no newer one could be there
 	pair               bool   // the line is an action with its source, and names the verb
 	index, id, routing []byte // with their quotes
 	version            []byte

@@ -23,6 +23,7 @@ const (
 	again         // the cluster could not take it now
 	blocked       // the index takes no writes, until somebody lifts that
 	repeated      // an earlier record of its document is sent again: else that one would come last
+	there         // a document is there already, and it is to be seen which
 	dead          // the cluster will never take it
 	broken        // something is wrong with the index, and no time cures it
 )
@@ -51,6 +52,8 @@ func judge(r *record, status int32, kind, reason []byte) fate {
 		return applied
 	case status == http.StatusNotFound && r.verb == toDelete:
 		return applied // nothing is there, maybe since an attempt whose reply was lost
+	case status == http.StatusConflict && r.careful:
+		return there
 	case status == http.StatusConflict && r.verb == toCreate:
 		return applied // it was there already, maybe by an attempt whose reply was lost
 	case status == http.StatusConflict && r.verb == toUpdate:
@@ -86,6 +89,12 @@ func (s *sender) settle(ctx context.Context, q *request, recs []record, attempt 
 	for _, f := range s.reply.refused {
 		r, kind := &recs[f.at], s.reply.kind(f)
 		fate := judge(r, f.status, kind, s.reply.raw(f))
+		if fate == there {
+			var err error
+			if fate, err = s.compare(ctx, q, r); err != nil {
+				return nil, err
+			}
+		}
 		if s.fates[f.at] = fate; fate == again || fate == blocked {
 			left++
 		}

@@ -25,6 +25,11 @@ func (f *filler) check(line []byte) fault {
 	if !f.versions || e.id == nil || e.verb == toCreate || e.verb == toUpdate {
 		e.version = nil // engines order neither what is new, which it is without an _id, nor updates
 	}
+	if f.cfg.careful {
+		if fault := e.caution(); fault != sound {
+			return fault
+		}
+	}
 	return f.sound()
 }
 

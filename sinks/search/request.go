@@ -36,6 +36,7 @@ type record struct {
 	behind              uint8  // bytes of the body between the source and the end
 	anonymous           bool   // it has no _id, the engine makes one
 	versioned           bool   // the engine keeps what it has if that is newer
+	careful             bool   // it is created, and what is there already is not taken for its own
 }
 
 // recordSize is the size of a record, in bytes.
@@ -70,7 +71,7 @@ func (q *request) room(line []byte, e *envelope) bool {
 // add copies a record, which cannot be sent if there is a fault.
 func (q *request) add(line []byte, e *envelope, f fault) *record {
 	at, end := len(line), len(line)
-	r := record{action: uint32(len(q.body)), fault: f, verb: e.verb, anonymous: e.id == nil, versioned: e.version != nil}
+	r := record{action: uint32(len(q.body)), fault: f, verb: e.verb, anonymous: e.id == nil, versioned: e.version != nil, careful: e.careful}
 	r.source = r.action
 	if f == sound {
 		q.body = e.appendAction(q.body)

@@ -62,6 +62,8 @@ type Config struct {
 	Bulk         unit.Bytes    `yaml:"bulk" min:"64KiB" max:"90MiB" doc:"Size of a bulk request, before compression, at most 90MiB; default: 8MiB, or 4MiB where memory is short for that in each lane."`
 	Compression  string        `yaml:"compression" default:"auto" enum:"auto|on|off" doc:"Whether requests leave compressed, which costs client and cluster CPU time; auto: while the network is slow, which is measured, if memory has room for that."`
 	Pause        unit.Duration `yaml:"pause" default:"1h" doc:"How long it is waited until somebody lifts a block of writes (a full disk, a read-only index), before that is an error."`
+
+	careful bool // see Replay
 }
 
 // Renamed is an index that is called otherwise here.

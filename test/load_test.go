@@ -199,3 +199,49 @@ func TestABlockedIndexIsWaitedFor(t *testing.T) {
 		})
 	}
 }
+
+// TestAClusterThatIsDownHoldsNoOtherUp loads two clusters, of which one is away
+// for a while: the other is complete meanwhile, and both are equal in the end.
+func TestAClusterThatIsDownHoldsNoOtherUp(t *testing.T) {
+	long(t)
+	c, b := anyEngine(t), newBucket(t)
+	ctx, cancel := within(5 * time.Minute)
+	defer cancel()
+	own, err := servers.StartOpenSearch(ctx, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(own.Kill)
+	index := unique(t)
+	c.index(t, index, 2, "")
+	other := cluster{own.URL}
+	other.index(t, index, 2, "")
+	docs := generated(40_000, 700)
+	b.pack(t, "in/", "x", docs, 2000)
+	sink := func(url string) string {
+		return searchStage(slowly(t, url, 20*time.Millisecond).URL, index, "bulk: 500KiB", "retry: 4m")
+	}
+	j := newJob(t, "memory: 200MiB\n"+pipelines(fmt.Sprintf("  load:\n    source: %s\n    transforms: [{decompress: {}}, {lines: {}}]\n    sinks:\n      here: %s\n      there: %s\n    dead_letters: {file: {path: ./dead}}\n",
+		b.stage(b.store.Endpoint, "prefix: in/"), sink(c.url), sink(other.url))))
+	p := j.start(t, "run", "load")
+	for end := time.Now().Add(30 * time.Second); other.count(t, index) == 0 && time.Now().Before(end); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	own.Kill()
+	away := time.Now()
+	for end := time.Now().Add(60 * time.Second); c.count(t, index) < int64(len(docs)) && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond)
+	}
+	same(t, "the other cluster, meanwhile", c.documents(t, index), expected(t, docs))
+	t.Logf("the other was complete after %v", time.Since(away))
+	time.Sleep(time.Until(away.Add(time.Duration(number("SLUICE_TEST_AWAY", 30)) * time.Second)))
+	if err := own.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	o := p.wait(t)
+	if o.Status != 0 || len(o.Reports["load-there"].Retries) == 0 || len(o.Reports["load-here"].Retries) > 0 {
+		t.Fatalf("exit status %d, %+v\n%s", o.Status, o.Reports, o.Stderr)
+	}
+	same(t, "the cluster that was away", other.documents(t, index), expected(t, docs))
+	same(t, "the other cluster", c.documents(t, index), expected(t, docs))
+}

@@ -72,7 +72,7 @@ func resetCommand() *cobra.Command {
 			}
 			var errs []error
 			for _, f := range files {
-				errs = append(errs, f.reset(cmd.OutOrStdout()))
+				errs = append(errs, f.reset(cmd))
 			}
 			return errors.Join(errs...)
 		},
@@ -129,7 +129,7 @@ func (c checkpoint) show(out io.Writer) error {
 	return summary.Show(out)
 }
 
-func (c checkpoint) reset(out io.Writer) error {
+func (c checkpoint) reset(cmd *cobra.Command) error {
 	err := state.Reset(c.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("pipeline %s has no state in %s: nothing to reset", c.pipeline, c.path)
@@ -137,7 +137,7 @@ func (c checkpoint) reset(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s is reset: its next run begins at the beginning\n", c.pipeline)
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is reset: its next run begins at the beginning\n", c.pipeline)
 	return err
 }
 

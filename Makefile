@@ -58,7 +58,7 @@ bench-read: build
 # Documents into an index that indexes them, beside requests that are ready,
 # elasticdump and opensearch-py.
 bench-load: build
-	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./bench -load -documents $(DOCS) -lanes 4 -runs $(RUNS) -sluice $(BIN)
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./bench -load -documents $(DOCS) -lanes 2 -runs $(RUNS) -sluice $(BIN)
 
 # Small objects, known keys and a large object of S3, beside s5cmd or a floor.
 PARTS ?= small,known,big

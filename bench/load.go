@@ -18,7 +18,7 @@ import (
 
 const (
 	loadFiles = 16      // more than lanes, which share them by their names
-	loadBulk  = 4 << 20 // size of a request, by default
+	loadBulk  = 4 << 20 // size of a request, of everybody
 )
 
 // loaded is what the documents that are loaded are in, below the directory of

@@ -59,7 +59,8 @@
 // posts requests that are ready, of the same size, over as many connections:
 // Sluice is to reach nine tenths of that. Beside it run elasticdump and the
 // parallel_bulk of opensearch-py, if npm and pip are there to have them, with
-// requests as large and connections as many. How many documents are in the index
+// requests as large and connections as many (two lanes of Sluice are what fits
+// into its default memory). How many documents are in the index
 // when each has left is counted.
 //
 // # Servers

@@ -38,7 +38,7 @@ pipelines:
   files:
     source: {file: {path: "{{or .Out "."}}"}}
     transforms: [lines]
-    sink: {opensearch: {url: "{{.Search}}", index: "{{.Index}}"}}
+    sink: {opensearch: {url: "{{.Search}}", index: "{{.Index}}", bulk: 4MiB}}
     lanes: {{.Lanes}}
 {{- if .Way}}
   read:

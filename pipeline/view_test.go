@@ -244,6 +244,41 @@ func TestOneBlockOfAnEditIsLargeAtATime(t *testing.T) {
 	})
 }
 
+// Whoever had the right to be large before its turn would wait for the block
+// before it, and that for the right.
+func TestALargeEditWaitsForItsTurn(t *testing.T) {
+	big := append(bytes.Repeat([]byte("x"), 2<<20), '\n')
+	bubble(t, 3, func(t *testing.T) {
+		e := &ends{plan: names("a"), write: take, read: func(ctx context.Context, _ pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {
+			q := pipeline.NewQuota(2)
+			for k, first := range []string{"slow\n", ""} {
+				b, err := q.Block(ctx)
+				if err != nil {
+					return err
+				}
+				io.WriteString(b, first)
+				b.Write(big)
+				if err := pipeline.Send(ctx, out, b.Item("k", pipeline.Position{Token: fmt.Sprint(k)}, int64(2-k))); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}
+		slow := pipeline.Edit(func(ctx context.Context, rec []byte, dst *pipeline.Block) (pipeline.Verdict, error) {
+			if rec[0] == 's' {
+				time.Sleep(time.Second)
+			}
+			return same(ctx, rec, dst)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		res, err := e.pipeline(&pipelinetest.World{}, pipeline.Stage{Name: "edit", Transform: slow.Transform(2, 0)}).Run(ctx)
+		if err != nil || !res.Complete || res.Counts.Written != 3 {
+			t.Errorf("%+v, %v", res, err)
+		}
+	})
+}
+
 func TestLargeBlocksOfASourceNeverWaitForEachOther(t *testing.T) {
 	large := bytes.Repeat([]byte("x\n"), 1<<20)
 	bubble(t, 20, func(t *testing.T) {

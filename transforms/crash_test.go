@@ -31,7 +31,7 @@ func crashing(t *testing.T, mode pipelinetest.Mode, at int, files ...[]byte) (ob
 	small := env
 	small.MaxRecord = 4096 // blocks of that size
 	var stages []pipeline.Stage
-	for _, k := range []kind.Transform{decompress(), &transforms.Lines{}, gz(1)} {
+	for _, k := range []kind.Transform{decompress(), &transforms.Lines{}, &transforms.DropFields{Fields: []string{"bytes"}}, jq(`._source.n = 1.0`), gz(1)} {
 		tr, err := k.Build(small)
 		if err != nil {
 			t.Fatal(err)

@@ -3,7 +3,7 @@
 //
 // # Exit status
 //
-// Of run and copy; the other commands use 0, 1 and 2.
+// Of run and copy; the other commands use 0, 1 and 2, and test-transforms 3 too.
 //
 //	0  all that was asked for was delivered and the counts agree, or a daemon was stopped
 //	1  failed; run again to resume

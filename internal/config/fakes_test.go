@@ -109,6 +109,7 @@ type bucket struct {
 func (*bucket) Problems(kind.Env) []kind.Problem { return nil }
 func (*bucket) Gives() kind.Form                 { return kind.Bytes }
 func (b *bucket) Identity() string               { return b.Bucket }
+func (*bucket) Scatters(bool) bool               { return true }
 func (b *bucket) Build(env kind.Env) (pipeline.Source, error) {
 	return noSource{nothing{"s3", 1 << 20, 0, env}}, nil
 }
@@ -200,5 +201,8 @@ func (*searchSink) Takes(in kind.Form) *kind.Problem {
 }
 func (s *searchSink) Identity() string { return strings.Join(s.URL, ",") }
 func (s *searchSink) Build(env kind.Env) (pipeline.Sink, error) {
-	return noSink{nothing{"opensearch", 10 << 20, 0, env}}, nil
+	if env.Frugal {
+		return noSink{nothing{"opensearch", 10 << 20, 0, env}}, nil
+	}
+	return noSink{nothing{"opensearch", 20 << 20, 0, env}}, nil
 }

@@ -120,3 +120,29 @@ func TestABuiltPipelineIsAsConfigured(t *testing.T) {
 		t.Error("got a pipeline that gives up, want one that stops")
 	}
 }
+
+func TestStagesAreFrugalWhereNotAllLanesFitOtherwise(t *testing.T) {
+	f := mustParse(t, fmt.Sprintf(fits, 1, 2))
+	for memory, want := range map[unit.Bytes]unit.Bytes{36: 10, 55: 10, 56: 20} { // two lanes, of 8+10 or of 8+20 MiB
+		fitted, err := config.Fit(memory<<20, f.Pipelines[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if needs := fitted[0].Needs; fitted[0].Lanes != 2 || needs[1].Lane != want<<20 {
+			t.Errorf("%d MiB: %d lanes with a sink of %v, want 2 of %d MiB", memory, fitted[0].Lanes, needs[1].Lane, want)
+		}
+	}
+}
+
+func TestASinkIsToldOfLanesThatMayHoldOneDocument(t *testing.T) {
+	for source, want := range map[string]bool{"s3: {bucket: b}": true, "opensearch: {url: x, index: y}": false} {
+		f := mustParse(t, "pipelines:\n  a:\n    source: {"+source+"}\n    transforms: [lines]\n    sink: {opensearch: {url: x}}\n    lanes: 3\n")
+		fitted, err := config.Fit(200<<20, f.Pipelines...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if env := fitted[0].Pipeline(config.Links{}).Sink.(noSink).env; env.Scattered != want || env.Lanes != 3 {
+			t.Errorf("%s: %v in %d lanes, want %v in 3", source, env.Scattered, env.Lanes, want)
+		}
+	}
+}

@@ -37,6 +37,7 @@ type Gate struct {
 	limit   float64         // 0: none
 	busy    int             // places that are taken
 	most    int             // of them at the same time, lately
+	earlier int             // likewise before that
 	waiting []chan struct{} // for a place, in order
 
 	successes int       // since the limit was changed
@@ -155,7 +156,7 @@ func (g *Gate) lower(begun time.Time, cause string) (why string) {
 		return ""
 	}
 	if g.limit == 0 {
-		g.limit = float64(g.most)
+		g.limit = float64(max(g.most, g.earlier))
 	}
 	before := int(g.limit)
 	g.limit = max(1, g.limit*decrease)
@@ -175,7 +176,7 @@ func (g *Gate) raise() {
 	if g.reached && g.limit > 0 {
 		g.limit++
 	}
-	g.successes, g.reached, g.most = 0, false, g.busy
+	g.successes, g.reached, g.most, g.earlier = 0, false, g.busy, g.most
 }
 
 // Close lets no request begin for some time.

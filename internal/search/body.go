@@ -22,8 +22,8 @@ type watch struct {
 	ctx       context.Context // of the request
 	cancel    context.CancelCauseFunc
 	limits    pace.Limits
-	connected atomic.Bool  // there was a connection, so something may have been sent
-	written   atomic.Int64 // when all was sent, in Unix nanoseconds; 0: not yet
+	connected atomic.Int64 // when there was a connection, so something may have been sent, in Unix nanoseconds; 0: not yet
+	written   atomic.Int64 // when all was sent, likewise
 	mu        sync.Mutex
 	over      bool // the caller has its bytes back
 }

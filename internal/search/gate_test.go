@@ -97,6 +97,21 @@ func TestFewerRequestsWaitWhenTheClusterHasTooMuchToDo(t *testing.T) {
 	}
 }
 
+func TestFewerRequestsWaitWhenABodySaysThatThereIsTooMuchToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := taking(time.Second)
+		client := pipes(t, c.ServeHTTP)
+		begun := time.Now()
+		c.together(t, client, 8)
+		for range 8 { // each of them said so: that counts once
+			client.Overloaded(t.Context(), begun.Add(time.Millisecond), "429")
+		}
+		if got := c.together(t, client, 8); got != 5 {
+			t.Errorf("%d requests at the same time, want 5", got)
+		}
+	})
+}
+
 func TestSuccessesThatKeepNobodyWaitingRaiseNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := taking(time.Second)

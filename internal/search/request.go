@@ -24,6 +24,7 @@ type Request struct {
 	Path        string     // begins with a slash; see [Path]
 	Query       url.Values // may be nil
 	Body        []byte     // not changed, and not kept after the reply is closed
+	Zipped      bool       // the body is compressed with gzip
 	ContentType string     // "": application/json
 	Hits        int        // hits of the page that is asked for: its reply may come compressed; 0: it is no page
 }
@@ -95,6 +96,9 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 	took := time.Since(begun)
 	if at := w.written.Load(); at > 0 {
 		took = time.Since(time.Unix(0, at))
+		if !r.Zipped {
+			c.link.left(len(r.Body), time.Duration(at-w.connected.Load()))
+		}
 	}
 	fewer(ctx)(c.gate.Leave(pace.Reply{Kind: r.kind(), Begun: begun, Took: took, Busy: overload(err), Err: err}))
 	if err != nil {
@@ -150,7 +154,7 @@ func (c *Client) head(n *node, r Request, w *watch, zip bool) (*http.Response, e
 // request makes the request to a node.
 func (c *Client) request(n *node, r Request, w *watch) (*http.Request, error) {
 	ctx := httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { w.connected.Store(true) },
+		GotConn:      func(httptrace.GotConnInfo) { w.connected.Store(time.Now().UnixNano()) },
 		WroteRequest: func(httptrace.WroteRequestInfo) { w.written.Store(time.Now().UnixNano()) },
 	})
 	req, err := http.NewRequestWithContext(ctx, r.method(), n.base+r.Path, nil)
@@ -163,6 +167,9 @@ func (c *Client) request(n *node, r Request, w *watch) (*http.Request, error) {
 	}
 	if r.ContentType != "" {
 		req.Header.Set("Content-Type", r.ContentType)
+	}
+	if r.Zipped {
+		req.Header.Set("Content-Encoding", "gzip")
 	}
 	if c.auth != "" {
 		req.Header.Set("Authorization", c.auth)
@@ -194,7 +201,7 @@ func (c *Client) send(req *http.Request, n *node, w *watch) (*http.Response, err
 	}
 	n.failed()
 	err = c.unreached(err)
-	if _, again := Retryable(err); again && !w.connected.Load() {
+	if _, again := Retryable(err); again && w.connected.Load() == 0 {
 		err = unsent{err}
 	}
 	return nil, err

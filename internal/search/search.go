@@ -99,6 +99,7 @@ type Client struct {
 	limits pace.Limits
 	gate   pace.Gate
 	tuner  *tuner
+	link   link
 }
 
 const (

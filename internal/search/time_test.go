@@ -208,3 +208,35 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		}
 	})
 }
+
+func TestAPatientRetrierSaysOnceAMinuteThatItWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := client(t, to("http://memory"))
+		r, begun, why := c.Patient(10*time.Minute), time.Now(), search.Again("block", errors.New("blocked"))
+		waits := 0
+		for r.Wait(t.Context(), why) == nil {
+			waits++
+		}
+		if took := time.Since(begun); took != 10*time.Minute || waits < 20 || waits > 200 {
+			t.Errorf("%d waits in %v, want one in some seconds for 10m", waits, took)
+		}
+	})
+}
+
+func TestProgressBeginsTheTimeAnewAndNotTheWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := to("http://memory")
+		cfg.Retry = unit.Duration(time.Minute)
+		r, begun, why := client(t, cfg).Retrier(), time.Now(), search.Again("429", errors.New("full"))
+		waits := 0
+		for ; time.Since(begun) < 10*time.Minute; waits++ {
+			if err := r.Wait(t.Context(), why); err != nil {
+				t.Fatalf("after %v: %v, want no end while there is progress", time.Since(begun), err)
+			}
+			r.Progress()
+		}
+		if waits > 120 {
+			t.Errorf("%d waits in 10 minutes, want longer ones", waits)
+		}
+	})
+}

@@ -2,11 +2,13 @@ package search_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -60,6 +62,9 @@ type cluster struct {
 	items func(n int, items []string) []string // edits the reply
 	lost  func(n int) bool                     // the reply of bulk number n is lost
 	paths []string                             // other requests
+	query string                               // of the last bulk
+
+	zipped int // requests that came compressed
 }
 
 func newCluster(t testing.TB) *cluster {
@@ -71,7 +76,11 @@ func newCluster(t testing.TB) *cluster {
 
 // ServeHTTP implements http.Handler.
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	in := io.Reader(r.Body)
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		in, _ = gzip.NewReader(r.Body)
+	}
+	body, err := io.ReadAll(in)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -101,7 +110,10 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ops, malformed := parse(body)
 	c.mu.Lock()
 	n := len(c.bulks)
-	c.bulks, c.sizes = append(c.bulks, ops), append(c.sizes, len(body))
+	c.bulks, c.sizes, c.query = append(c.bulks, ops), append(c.sizes, len(body)), r.URL.RawQuery
+	if in != r.Body {
+		c.zipped++
+	}
 	c.mu.Unlock()
 	if c.whole != nil {
 		if a := c.whole(n, ops, len(body)); a != nil {
@@ -138,8 +150,13 @@ func (c *cluster) apply(n int, ops []op) (items []string) {
 		if c.item != nil {
 			out = c.item(n, o)
 		}
-		if _, there := c.docs[key]; there && o.Verb == "create" && out.status == 0 {
+		_, there := c.docs[key]
+		switch {
+		case out.status != 0:
+		case there && o.Verb == "create":
 			out = outcome{409, "version_conflict_engine_exception", "document already exists"}
+		case o.Verb == "update":
+			o.Source, out = c.update(key, o.Source)
 		}
 		version, err := strconv.ParseInt(o.Version, 10, 64)
 		if err == nil && out.status == 0 && version < c.is[key] {
@@ -165,6 +182,26 @@ func (c *cluster) apply(n int, ops []op) (items []string) {
 	return items
 }
 
+// update gives what a document is after an update.
+func (c *cluster) update(key, body string) (string, outcome) {
+	var u struct {
+		Doc    map[string]any
+		Upsert bool `json:"doc_as_upsert"`
+	}
+	if json.Unmarshal([]byte(body), &u) != nil || u.Doc == nil {
+		return "", outcome{400, "x_content_parse_exception", "[UpdateRequest] unknown field"}
+	}
+	old, there := c.docs[key]
+	if !there && !u.Upsert {
+		return "", outcome{404, "document_missing_exception", "document missing"}
+	}
+	doc := map[string]any{}
+	json.Unmarshal([]byte(old), &doc)
+	maps.Copy(doc, u.Doc)
+	text, _ := json.Marshal(doc)
+	return string(text), outcome{}
+}
+
 // parse reads a bulk body as strictly as an engine.
 func parse(body []byte) (ops []op, err error) {
 	lines := strings.SplitAfter(string(body), "\n")
@@ -178,6 +215,10 @@ func parse(body []byte) (ops []op, err error) {
 			Routing string      `json:"routing"`
 			Version json.Number `json:"version"`
 			Type    string      `json:"version_type"`
+
+			Pipeline string `json:"pipeline"`
+			Alias    bool   `json:"require_alias"`
+			Retries  int    `json:"retry_on_conflict"`
 		}
 		d := json.NewDecoder(strings.NewReader(lines[i]))
 		d.DisallowUnknownFields()
@@ -194,7 +235,9 @@ func parse(body []byte) (ops []op, err error) {
 				return nil, fmt.Errorf("id is too long")
 			case (a.Version != "") != (a.Type == "external_gte"):
 				return nil, fmt.Errorf("version %q of type %q", a.Version, a.Type)
-			case a.Version != "" && (a.ID == nil || verb == "create"):
+			case a.ID == nil && (verb == "update" || verb == "delete"):
+				return nil, fmt.Errorf("id is missing")
+			case a.Version != "" && (a.ID == nil || verb == "create" || verb == "update"):
 				return nil, fmt.Errorf("an id must be provided if version type or value are set")
 			}
 			if verb != "delete" {
@@ -239,7 +282,7 @@ func rec(index, id, source string) string {
 func config(url string) *search.Config {
 	return &search.Config{
 		Config: insearch.Config{URL: []string{url}, Retry: unit.Duration(10 * time.Second)},
-		Bulk:   64 << 10, Action: "auto", Format: "auto", ID: "keep", Versions: true, Pause: unit.Duration(10 * time.Second),
+		Bulk:   64 << 10, Action: "auto", Format: "auto", ID: "keep", Versions: true, Pause: unit.Duration(10 * time.Second), Compression: "off",
 	}
 }
 
@@ -249,14 +292,23 @@ type loading struct {
 	delay   time.Duration // before each block
 	letters *kept
 	store   *pipelinetest.Store
+	reading sync.Mutex
 	read    int // blocks
 	log     *slog.Logger
 	limit   time.Duration // of a run
+	lanes   int           // all of them read the same
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func newLoading(blocks ...[]string) *loading {
-	return &loading{blocks: blocks, letters: &kept{}, store: &pipelinetest.Store{World: &pipelinetest.World{}}, log: slog.New(slog.DiscardHandler), limit: 30 * time.Second}
+	return &loading{blocks: blocks, letters: &kept{}, store: &pipelinetest.Store{World: &pipelinetest.World{}}, log: slog.New(slog.DiscardHandler), limit: 30 * time.Second, lanes: 1}
+}
+
+// logged is a loading with its log.
+func logged(blocks ...[]string) (*loading, *bytes.Buffer) {
+	l, text := newLoading(blocks...), &bytes.Buffer{}
+	l.log = slog.New(slog.NewTextHandler(text, nil))
+	return l, text
 }
 
 // run makes one run.
@@ -269,7 +321,7 @@ func (l *loading) run(t testing.TB, cfg *search.Config) (pipeline.Result, error)
 	if l.dial != nil {
 		sink.(*search.Sink).SetDial(l.dial)
 	}
-	p := &pipeline.Pipeline{Name: "p", Log: l.log, Source: l, Sink: sink, Store: l.store, Lanes: 1, Depth: 1, Grace: 5 * time.Second}
+	p := &pipeline.Pipeline{Name: "p", Log: l.log, Source: l, Sink: sink, Store: l.store, Lanes: l.lanes, Depth: 1, Grace: 5 * time.Second}
 	if l.letters != nil {
 		p.Dead = l.letters
 	}
@@ -326,8 +378,12 @@ func (l *loading) Open(context.Context, *pipeline.Pass) (pipeline.Reader, error)
 type loadingReader struct{ *loading }
 
 // Plan implements pipeline.Reader.
-func (loadingReader) Plan(context.Context) ([]pipeline.Lane, error) {
-	return []pipeline.Lane{{Name: "a", ID: "a", Parts: 1}}, nil
+func (l loadingReader) Plan(context.Context) (lanes []pipeline.Lane, err error) {
+	for n := range l.lanes {
+		name := string(rune('a' + n))
+		lanes = append(lanes, pipeline.Lane{Name: name, ID: name, Parts: 1})
+	}
+	return lanes, nil
 }
 
 // Read implements pipeline.Reader.
@@ -356,7 +412,9 @@ func (l loadingReader) Read(ctx context.Context, _ pipeline.Lane, from pipeline.
 		for _, line := range l.blocks[n] {
 			io.WriteString(b, line)
 		}
+		l.reading.Lock()
 		l.loading.read++
+		l.reading.Unlock()
 		if err := pipeline.Send(ctx, out, b.Item("logs", pos, int64(len(l.blocks[n])))); err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func FuzzEnvelope(f *testing.F) {
 		if bytes.IndexByte(line, '\n') >= 0 {
 			return
 		}
-		sent, ok := search.Body(search.Config{Versions: true, Format: "envelope", ID: "keep"}, line)
+		sent, fault := search.Body(search.Config{Versions: true, Format: "envelope", ID: "keep"}, line)
 		var e struct {
 			Index   *string         `json:"_index"`
 			ID      *string         `json:"_id"`
@@ -36,7 +36,7 @@ func FuzzEnvelope(f *testing.F) {
 			Source  json.RawMessage `json:"_source"`
 		}
 		valid := json.Valid(line) && json.Unmarshal(line, &e) == nil
-		if !ok {
+		if fault != "" {
 			return
 		}
 		lines := bytes.SplitAfter(sent, []byte("\n"))
@@ -143,24 +143,41 @@ func megabyte() (block []byte, records int) {
 	return block, records
 }
 
+// usual is options as the defaults have them.
+var usual = search.Config{Versions: true, Format: "auto", Action: "auto", ID: "keep"}
+
 func TestNothingIsAllocatedPerRecord(t *testing.T) {
 	block, records := megabyte()
-	block = bytes.ReplaceAll(block, []byte(`,"_source"`), []byte(`,"_version":17592186044423,"_source"`))
 	reply := []byte(`{"took":30,"errors":false,"items":[` + strings.Repeat(`{"index":{"status":201}},`, records/2) + strings.Repeat(`{"index":{"status":200}},`, records-records/2-1) + `{"delete":{"status":200}}]}`)
-	fill := search.NewFilling()
-	work := func() {
-		if n := fill.Block(block, reply); n != records {
-			t.Fatalf("%d records, want %d", n, records)
+	hashed, update := usual, usual
+	hashed.ID, hashed.Index, hashed.RoutingField = "hash", "x-{index}", "geo.lat"
+	update.Action, update.Upsert, update.IDField = "update", true, "bytes"
+	versioned := bytes.ReplaceAll(block, []byte(`,"_source"`), []byte(`,"_version":17592186044423,"_source"`))
+	pairs := bytes.ReplaceAll(block, []byte(`{"_index":"logs"`), []byte(`{"create":{"_index":"logs"`))
+	pairs = bytes.ReplaceAll(pairs, []byte(`,"_source":`), []byte(`,"routing":7,"pipeline":"p"}} `))
+	pairs = bytes.ReplaceAll(pairs, []byte("}}\n"), []byte("}\n"))
+	for name, c := range map[string]struct {
+		cfg   search.Config
+		block []byte
+	}{"versions": {usual, versioned}, "hashes": {hashed, block}, "updates": {update, block}, "pairs": {usual, pairs}} {
+		fill := search.NewFilling(c.cfg)
+		work := func() {
+			if n := fill.Block(c.block, reply); n != records {
+				t.Fatalf("%s: %d records, want %d", name, n, records)
+			}
 		}
-	}
-	if n := testing.AllocsPerRun(10, work); n > float64(records)/1000 {
-		t.Errorf("%.0f allocations for %d records, want next to none", n, records)
+		if n := testing.AllocsPerRun(10, work); n > float64(records)/1000 {
+			t.Errorf("%s: %.0f allocations for %d records, want next to none", name, n, records)
+		}
+		if n := fill.Faults(); n > 0 {
+			t.Errorf("%s: %d faults, want none", name, n)
+		}
 	}
 }
 
 func BenchmarkFill(b *testing.B) {
 	block, records := megabyte()
-	fill := search.NewFilling()
+	fill := search.NewFilling(usual)
 	b.SetBytes(int64(len(block)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -174,7 +191,7 @@ func BenchmarkReply(b *testing.B) {
 	reply := []byte(`{"took":30,"errors":false,"items":[` + strings.Repeat(`{"index":{"status":201}},`, records-1) + `{"index":{"status":201}}]}`)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	fill := search.NewFilling()
+	fill := search.NewFilling(usual)
 	for b.Loop() {
 		fill.Block(nil, reply)
 	}

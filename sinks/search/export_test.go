@@ -21,13 +21,13 @@ func filling(cfg Config) *filler {
 	return newFiller(&writer{Sink: s}, nil, nil)
 }
 
-// Body is what a line adds to the body of a request; ok is false if there is a
+// Body is what a line adds to the body of a request; or else the type of the
 // fault in it.
-func Body(cfg Config, line []byte) (body []byte, ok bool) {
+func Body(cfg Config, line []byte) (body []byte, fault string) {
 	f := filling(cfg)
 	line = append(bytes.Clone(line), '\n')
 	if fault := f.check(line); fault != sound {
-		return nil, false
+		return nil, refusals[fault].Type
 	}
 	q := newRequest(1 << 20)
 	r := q.add(line, &f.env, sound)
@@ -37,7 +37,7 @@ func Body(cfg Config, line []byte) (body []byte, ok bool) {
 	if room := f.env.room(); len(q.body) > room {
 		panic(fmt.Sprintf("%q adds %d bytes, and room for %d", line, len(q.body), room))
 	}
-	return q.body, true
+	return q.body, ""
 }
 
 // ReadReply reads a reply: "status place type: reason" of what was refused.
@@ -50,6 +50,13 @@ func ReadReply(src io.Reader) (items int, refused []string, err error) {
 	return r.items, refused, err
 }
 
+// CountReply reads a reply, and counts.
+func CountReply(src io.Reader) (items, refused int, err error) {
+	r := newReply()
+	err = r.read(src)
+	return r.items, len(r.refused), err
+}
+
 // Filling fills one request again and again.
 type Filling struct {
 	f     *filler
@@ -59,8 +66,8 @@ type Filling struct {
 }
 
 // NewFilling makes a request of 8 MiB.
-func NewFilling() *Filling {
-	return &Filling{f: filling(Config{Versions: true, Format: anyFormat, ID: keep}), q: newRequest(8 << 20), reply: newReply()}
+func NewFilling(cfg Config) *Filling {
+	return &Filling{f: filling(cfg), q: newRequest(8 << 20), reply: newReply()}
 }
 
 // Block fills the request with a block, and reads a reply, and returns the
@@ -87,7 +94,16 @@ func (x *Filling) Block(block, reply []byte) int {
 	return x.reply.items
 }
 
+// Faults is how many records of the last block cannot be sent.
+func (x *Filling) Faults() int { return x.q.faults }
+
 // Sizes are those of the structs that Need counts, as it says and as they are.
 func Sizes() (said, are [2]uintptr) {
 	return [2]uintptr{recordSize, refusedSize}, [2]uintptr{unsafe.Sizeof(record{}), unsafe.Sizeof(refused{})}
 }
+
+// Zip compresses a body once, for requests of a limit.
+func Zip(limit int, body []byte) { newZipper(limit).zip(body) }
+
+// ZipSize is what that takes.
+func ZipSize(limit int) int { return zipped(limit) + encoderSize }

@@ -181,7 +181,7 @@ func TestARealMappingErrorIsADeadLetter(t *testing.T) {
 func TestRealIndicesThatTakeNothingAreErrorsAndNoLetters(t *testing.T) {
 	for name, c := range map[string]struct{ method, path, body, want string }{
 		"closed":         {"POST", "/_close", "", "index_closed_exception"},
-		"write, no time":  {"PUT", "/_settings", `{"index.blocks.write":true}`, "403 cluster_block_exception"},
+		"write, no time": {"PUT", "/_settings", `{"index.blocks.write":true}`, "403 cluster_block_exception"},
 		"read, no time":  {"PUT", "/_settings", `{"index.blocks.read_only":true}`, "403 cluster_block_exception"},
 		"flood, no time": {"PUT", "/_settings", `{"index.blocks.read_only_allow_delete":true}`, "429 cluster_block_exception"},
 	} {
@@ -194,20 +194,6 @@ func TestRealIndicesThatTakeNothingAreErrorsAndNoLetters(t *testing.T) {
 			newLoading(some(0, 1)).fails(t, cfg, "sink: lane a: ", c.want)
 			r.must("PUT", "/"+r.index+"/_settings", `{"index.blocks.read_only":null}`) // engines take it away alone, and then let the index be deleted
 		})
-	}
-}
-
-func TestARealFloodStageIsWaitedFor(t *testing.T) {
-	r := newReal(t)
-	r.must("PUT", "/"+r.index, `{"settings":{"index.blocks.read_only_allow_delete":true}}`)
-	p := faultproxy.New(t, r.url)
-	p.Add(&faultproxy.Rule{Path: "/_bulk", Skip: 1, Delay: 1, Do: func() { // the second attempt finds the block lifted
-		r.must("PUT", "/"+r.index+"/_settings", `{"index.blocks.read_only_allow_delete":null}`)
-	}})
-	newLoading(some(0, 5)).complete(t, r.config(p.URL), 0)
-	r.expect(some(0, 5))
-	if n := len(p.Requests("/_bulk")); n != 2 {
-		t.Errorf("%d requests, want 2", n)
 	}
 }
 

@@ -1,18 +1,24 @@
 // Package search is the sink that indexes records into Elasticsearch or
 // OpenSearch, by bulk requests.
 //
+// A record is an envelope, a document, or an action and its source; see the
+// option format.
+//
 // Each lane has one request on its way, and builds the next one meanwhile; so
 // the writes of a lane to one _id never overtake each other. Every item of
 // every reply is read. What the cluster could not take now is sent again, and
 // only that; what it will never take becomes a dead letter; what is wrong with
-// an index rather than with a record is an error.
+// an index rather than with a record is an error, or is waited for if somebody
+// has blocked writes to it.
 //
-// Sending again is harmless for records with an _id. One without gets an _id
-// from the cluster, and may be there twice after a reply was lost.
+// Sending again is harmless for records with an _id, but for updates by script,
+// which are applied twice after a lost reply. A record without an _id gets one
+// from the cluster, and may be there twice then.
 //
-// A record with a _version is written as external_gte: a document that the
-// cluster has in a newer version stays, and the record counts as written. So
-// lanes that write to one _id may overtake each other.
+// A record with a _version is written, or deleted, as external_gte: a document
+// that the cluster has in a newer version stays, and the record counts as
+// written. So lanes that write to one _id may overtake each other. Engines know
+// no such versions of updates.
 //
 // An item with Delete, which has no body, deletes the document whose _id is its
 // Key, in the index of its Meta, with the routing of the tag [Routing] and the
@@ -53,6 +59,7 @@ type Config struct {
 	RequireAlias bool          `yaml:"require_alias" doc:"Whether only aliases are written to: an index of that name, or none, is an error."`
 	Versions     bool          `yaml:"versions" default:"true" doc:"Whether a document with a newer version than the _version of a record stays as it is. Records without a _version replace what is there."`
 	Bulk         unit.Bytes    `yaml:"bulk" min:"64KiB" max:"90MiB" doc:"Size of a bulk request, before compression, at most 90MiB; default: 8MiB, or 4MiB where memory is short for that in each lane."`
+	Compression  string        `yaml:"compression" default:"auto" enum:"auto|on|off" doc:"Whether requests leave compressed, which costs client and cluster CPU time; auto: while the network is slow, which is measured, if memory has room for that."`
 	Pause        unit.Duration `yaml:"pause" default:"1h" doc:"How long it is waited until somebody lifts a block of writes (a full disk, a read-only index), before that is an error."`
 
 	careful bool // see Replay
@@ -140,6 +147,9 @@ func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
 			s.limit = smallBulk
 		}
 	}
+	if s.compression = c.Compression; env.Frugal && c.Compression == "auto" {
+		s.compression = "off"
+	}
 	s.requests.New = func() any { return newRequest(s.limit) }
 	s.prepare()
 	return s, nil
@@ -153,12 +163,13 @@ type Sink struct {
 	limit    int // bytes of a request
 	requests sync.Pool
 
-	naming   naming
-	verb     verb // what the option action says, unless it is auto
-	auto     bool
-	wrap     string     // what follows a document in an update
-	versions bool       // those of records are looked at
-	query    url.Values // of a request
+	compression string
+	naming      naming
+	verb        verb // what the option action says, unless it is auto
+	auto        bool
+	wrap        string     // what follows a document in an update
+	versions    bool       // those of records are looked at
+	query       url.Values // of a request
 }
 
 // prepare works out what is the same for all records.
@@ -180,14 +191,19 @@ func (s *Sink) prepare() {
 
 // Need implements pipeline.Sized: two requests, a reply and a connection; and
 // one request for a record that is larger, which is once more in memory when it
-// becomes a dead letter.
+// becomes a dead letter. Requests that are compressed take three quarters of one
+// more.
 func (s *Sink) Need() (lane, shared int64) {
 	limit := int64(s.limit)
 	if s.env.MaxRecord > limit/restShare {
 		shared = 2 * (s.env.MaxRecord + 2*maxID)
 	}
 	records := limit/perRecord + 1
-	return 2*requestSize(limit) + records*createSize + replySize(records) + search.ConnectionMemory, shared
+	lane = 2*requestSize(limit) + records*createSize + replySize(records) + search.ConnectionMemory
+	if s.compression != "off" {
+		lane += int64(zipped(s.limit)) + encoderSize
+	}
+	return lane, shared
 }
 
 // Open implements pipeline.Sink.

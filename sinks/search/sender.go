@@ -28,6 +28,7 @@ type sender struct {
 	again   map[uint64]struct{}
 	seed    maphash.Seed
 	heard   bool      // a reply with items came once
+	zipper  *zipper   // nil: not yet needed
 	begun   time.Time // when the last request was sent
 	refused int       // records that were refused as a whole request before it did
 }
@@ -64,7 +65,10 @@ func (s *sender) deliver(ctx context.Context, q *request, recs []record) error {
 		if err == nil {
 			recs, err = s.settle(ctx, q, recs, attempt)
 		}
-		if len(recs) < sent {
+		switch {
+		case len(recs) <= sent/2:
+			tries.Reset()
+		case len(recs) < sent:
 			tries.Progress()
 		}
 		cause, _ := search.Retryable(err)
@@ -93,9 +97,17 @@ func (s *sender) deliver(ctx context.Context, q *request, recs []record) error {
 
 // post sends the body of n records once, and reads the reply.
 func (s *sender) post(ctx context.Context, body []byte, n int) error {
+	r := search.Request{Method: http.MethodPost, Path: "/_bulk", Query: s.query, Body: body, ContentType: "application/x-ndjson"}
+	if s.compression == "on" || s.compression == "auto" && s.client.SlowLink() {
+		if s.zipper == nil {
+			s.zipper = newZipper(s.limit)
+		}
+		if small, ok := s.zipper.zip(body); ok {
+			r.Body, r.Zipped = small, true
+		}
+	}
 	s.begun = time.Now()
-	resp, err := s.client.Do(ctx, search.Request{
-		Method: http.MethodPost, Path: "/_bulk", Query: s.query, Body: body, ContentType: "application/x-ndjson"})
+	resp, err := s.client.Do(ctx, r)
 	switch e := search.AsError(err); {
 	case e != nil && e.Type == clusterBlock && e.Status != http.StatusServiceUnavailable:
 		return search.Again(blockedWrites, err)

@@ -112,7 +112,7 @@ func (f *filler) target(raw []byte) fault {
 // where says which indices records are written to.
 func (c *Config) where() string {
 	text := "records are written to the index that each of them names"
-	if c.Index != "" {
+	if n := c.naming(); n.prefix+n.suffix != "" {
 		text = "records are written to " + c.Index + ", where {index} is the one that each of them names"
 	}
 	for i, r := range c.Rename {

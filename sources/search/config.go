@@ -106,7 +106,7 @@ func (c *Config) News() {}
 // Scatters implements [kind.Scatterer]: a document of an index is in one shard,
 // but several indices may have documents of one _id.
 func (c *Config) Scatters(merged bool) bool {
-	return merged && (len(c.Index) > 1 || strings.ContainsAny(c.Index[0], "*,"))
+	return merged && strings.ContainsAny(strings.Join(c.Index, ","), "*,")
 }
 
 // Notes implements [kind.Noter].

@@ -152,9 +152,6 @@ func (c checkpoint) reset(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := state.Reset(c.path + replayed); err != nil && !errors.Is(err, fs.ErrNotExist) { // passes begin at 1 again
-		return err
-	}
 	for _, line := range undo {
 		fmt.Fprintln(cmd.ErrOrStderr(), line)
 	}

@@ -59,9 +59,9 @@ func (p *letterPlace) box(cmd *cobra.Command, name string) (*letters.Box, error)
 	if err != nil {
 		return nil, err
 	}
-	box := &letters.Box{Config: c.DeadLetters, Pipeline: name}
+	box := &letters.Box{Config: c.DeadLetters, Pipeline: c.Name}
 	box.Replayed, err = letters.Replayed(func(bucket string, f func(string, []byte) error) error {
-		return state.Rows(replayFile(file.State, name), bucket, f)
+		return state.Rows(replayFile(file.State, c.Name), bucket, f)
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -78,6 +78,13 @@ func (p *letterPlace) pipeline(cmd *cobra.Command, name string) (*config.File, *
 	chosen, err := choose(file, []string{name})
 	if err != nil {
 		return nil, nil, err
+	}
+	if len(chosen) > 1 {
+		names := ""
+		for _, p := range chosen {
+			names += " " + p.Name
+		}
+		return nil, nil, usage(fmt.Errorf("%s is several pipelines, each with letters of its own; name one of them:%s", name, names))
 	}
 	if chosen[0].DeadLetters == nil {
 		return nil, nil, usage(fmt.Errorf("pipeline %s keeps no dead letters: it has no dead_letters", name))
@@ -114,8 +121,5 @@ func (p *letterPlace) chosen(ctx context.Context, box *letters.Box, f func(l *le
 	})
 }
 
-// replayed ends the name of the file in which a pipeline remembers which letters
-// were replayed; it stands behind the name of its state.
-const replayed = ".replay"
-
-func replayFile(dir, pipeline string) string { return stateFile(dir, pipeline) + replayed }
+// replayFile is where a pipeline remembers which letters were replayed.
+func replayFile(dir, pipeline string) string { return stateFile(dir, pipeline) + state.Replays }

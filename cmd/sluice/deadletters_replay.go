@@ -27,11 +27,12 @@ type replay struct {
 	edit         string
 	dry, replace bool
 
-	file *config.File
-	p    *config.Pipeline
-	box  *letters.Box
-	from letters.Replay // but for its stage
-	log  *slog.Logger
+	file   *config.File
+	p      *config.Pipeline
+	box    *letters.Box
+	edits  *letters.Query
+	filter *letters.Filter
+	log    *slog.Logger
 }
 
 func replayCommand() *cobra.Command {
@@ -78,7 +79,7 @@ func (r *replay) run(cmd *cobra.Command, name string) (err error) {
 	if r.dry {
 		return r.rehearse(ctx, cmd.OutOrStdout())
 	}
-	store, err := state.Open(replayFile(r.file.State, name))
+	store, err := state.Open(replayFile(r.file.State, r.p.Name))
 	if err != nil {
 		return err
 	}
@@ -86,12 +87,12 @@ func (r *replay) run(cmd *cobra.Command, name string) (err error) {
 	if r.box.Replayed, err = letters.Replayed(func(bucket string, f func(string, []byte) error) error { return store.Range(bucket, "", f) }); err != nil {
 		return err
 	}
-	dead, err := r.p.DeadLetters.Open(ctx, name)
+	dead, err := r.p.DeadLetters.Open(ctx, r.p.Name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dead.Close()) }()
-	report, left, err := r.send(ctx, store, letters.Again{Writer: dead})
+	report, left, err := r.send(ctx, store, dead)
 	if err != nil {
 		return err
 	}
@@ -106,14 +107,13 @@ func (r *replay) prepare(cmd *cobra.Command, name string) (err error) {
 	if r.box, err = r.place.box(cmd, name); err != nil {
 		return err
 	}
-	r.from.Box = r.box
 	filter, err := r.place.filter()
 	if err != nil {
 		return err
 	}
-	r.from.Filter = &filter
+	r.filter = &filter
 	if r.edit != "" {
-		if r.from.Edit, err = letters.ParseQuery(r.edit); err != nil {
+		if r.edits, err = letters.ParseQuery(r.edit); err != nil {
 			return usage(fmt.Errorf("--edit: %w", err))
 		}
 	}
@@ -128,13 +128,13 @@ func (r *replay) prepare(cmd *cobra.Command, name string) (err error) {
 
 // rehearse writes what would be sent.
 func (r *replay) rehearse(ctx context.Context, stdout io.Writer) error {
-	out := bufio.NewWriter(stdout)
+	out, from := bufio.NewWriter(stdout), letters.Replay{Edit: r.edits}
 	err := r.place.chosen(ctx, r.box, func(l *letters.Letter, _ []byte) error {
 		if l.Record == nil {
 			r.log.Warn("not in the letter", "key", l.Source.Key, "reason", l.Reason)
 			return nil
 		}
-		lines, err := r.from.Lines(ctx, l)
+		lines, err := from.Lines(ctx, l)
 		if err != nil {
 			r.log.Warn("stays a dead letter", "key", l.Source.Key, "letter", l.ID(), "error", err)
 		}
@@ -148,7 +148,7 @@ func (r *replay) rehearse(ctx context.Context, stdout io.Writer) error {
 
 // send replays the letters, those of one stage after those of another. left is
 // how many cannot be sent.
-func (r *replay) send(ctx context.Context, store *state.Store, dead pipeline.DeadLetters) (report ops.Report, left int, err error) {
+func (r *replay) send(ctx context.Context, store *state.Store, dead *letters.Writer) (report ops.Report, left int, err error) {
 	stages := []string{"source"}
 	for _, t := range r.p.Transforms {
 		stages = append(stages, t.Name)
@@ -166,13 +166,13 @@ func (r *replay) send(ctx context.Context, store *state.Store, dead pipeline.Dea
 			continue
 		}
 		var p *pipeline.Pipeline
-		if p, err = r.pipeline(max(0, i-1), stage); err != nil {
+		if p, err = r.pipeline(max(0, i-1), stage, dead); err != nil {
 			return report, 0, usage(err)
 		}
 		if err = letters.Reset(store); err != nil {
 			return report, 0, err
 		}
-		p.Store, p.Dead = store, dead
+		p.Store = store
 		var res pipeline.Result
 		res, err = p.Run(ctx)
 		sum.Counts.Add(res.Counts)
@@ -191,7 +191,7 @@ func (r *replay) send(ctx context.Context, store *state.Store, dead pipeline.Dea
 // be sent.
 func (r *replay) look(ctx context.Context, stages []string) (found map[string]bool, left int, err error) {
 	found = map[string]bool{}
-	filter := *r.from.Filter
+	filter := *r.filter
 	filter.Limit = 0 // it holds for all stages together
 	err = r.box.Each(ctx, func(l *letters.Letter, line []byte) error {
 		ok, err := filter.Chooses(ctx, l, line)
@@ -213,16 +213,15 @@ func (r *replay) look(ctx context.Context, stages []string) (found map[string]bo
 
 // pipeline is one that sends the letters of a stage, without the first n
 // transforms.
-func (r *replay) pipeline(n int, stage string) (*pipeline.Pipeline, error) {
+func (r *replay) pipeline(n int, stage string, dead *letters.Writer) (*pipeline.Pipeline, error) {
 	fitted, err := r.file.Fit(r.p)
 	if err != nil {
 		return nil, err
 	}
 	ops.LimitMemory(r.file.Memory)
 	p := fitted[0].Pipeline(config.Links{Log: r.log})
-	from := r.from
-	from.Stage = stage
-	p.Source, p.Stages, p.Lanes, p.New = &from, p.Stages[n:], 1, false
+	from := &letters.Replay{Box: r.box, Filter: r.filter, Edit: r.edits, Stage: stage}
+	p.Source, p.Stages, p.Dead, p.Lanes, p.New = from, p.Stages[n:], from.Dead(dead), 1, false
 	return p, nil
 }
 

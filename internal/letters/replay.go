@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	"sluice/pipeline"
 )
@@ -22,6 +23,9 @@ type Replay struct {
 	Filter *Filter
 	Edit   *Query // of the records; nil: they are sent as they are
 	Stage  string // the stage to which the records were given
+
+	mu      sync.Mutex
+	written map[ID]bool // letters that this replay has made: they are for the next one
 }
 
 var _ pipeline.Source = (*Replay)(nil)
@@ -65,7 +69,7 @@ const blocks = 4
 func (r *Replay) Read(ctx context.Context, _ pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {
 	quota := pipeline.NewQuota(blocks)
 	return r.Box.Each(ctx, func(l *Letter, line []byte) error {
-		if l.Record == nil || l.Stage != r.Stage {
+		if l.Record == nil || l.Stage != r.Stage || r.wrote(l.ID()) {
 			return nil
 		}
 		if ok, err := r.Filter.Chooses(ctx, l, line); !ok {
@@ -120,18 +124,36 @@ func (r *Replay) Lines(ctx context.Context, l *Letter) ([][]byte, error) {
 	return r.Edit.edit(ctx, record)
 }
 
-// Again is a [pipeline.DeadLetters] for the pipeline of a [Replay]: a letter that
-// is refused again takes the place of the one before it, with the record that
-// that had.
-type Again struct{ *Writer }
+// wrote says whether this replay has made a letter.
+func (r *Replay) wrote(id ID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.written[id]
+}
+
+// Dead gives the [pipeline.DeadLetters] for the pipeline of the replay: a letter
+// that is refused again takes the place of the one before it, with the record
+// that that had.
+func (r *Replay) Dead(w *Writer) pipeline.DeadLetters { return again{w, r} }
+
+type again struct {
+	*Writer
+	replay *Replay
+}
 
 // Write implements [pipeline.DeadLetters].
-func (a Again) Write(ctx context.Context, l pipeline.Letter) error {
+func (a again) Write(ctx context.Context, l pipeline.Letter) error {
 	var old Letter
 	if err := json.Unmarshal([]byte(l.Version), &old); err != nil {
 		return fmt.Errorf("BUG: a letter that is not of a replay: %w", err)
 	}
 	old.refused(l.Reason, l.Refusal)
 	old.Replay++
+	a.replay.mu.Lock()
+	if a.replay.written == nil {
+		a.replay.written = map[ID]bool{}
+	}
+	a.replay.written[old.ID()] = true
+	a.replay.mu.Unlock()
 	return a.put(ctx, replays, &old)
 }

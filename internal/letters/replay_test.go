@@ -24,6 +24,14 @@ import (
 type target struct {
 	path, refuse string
 	finish       error
+	hasty        bool
+}
+
+// hasty makes each letter durable at once.
+type hasty struct{ pipeline.DeadLetters }
+
+func (h hasty) Write(ctx context.Context, l pipeline.Letter) error {
+	return errors.Join(h.DeadLetters.Write(ctx, l), h.Sync(ctx))
 }
 
 func (s target) Open(context.Context, *pipeline.Pass) (pipeline.Writer, error) { return s, nil }
@@ -61,11 +69,11 @@ func (s target) Write(ctx context.Context, _ pipeline.Lane, _ string, in <-chan 
 }
 
 // again replays the letters below dir, as the command does.
-func again(ctx context.Context, dir, refuse string, from letters.Replay) (pipeline.Result, error) {
+func again(ctx context.Context, dir, refuse string, from *letters.Replay) (pipeline.Result, error) {
 	return into(ctx, dir, target{path: filepath.Join(dir, "written"), refuse: refuse}, from)
 }
 
-func into(ctx context.Context, dir string, sink target, from letters.Replay) (res pipeline.Result, err error) {
+func into(ctx context.Context, dir string, sink target, from *letters.Replay) (res pipeline.Result, err error) {
 	store, err := state.Open(filepath.Join(dir, "replay.db"))
 	if err != nil {
 		return res, err
@@ -78,15 +86,19 @@ func into(ctx context.Context, dir string, sink target, from letters.Replay) (re
 	if from.Filter == nil {
 		from.Filter = &letters.Filter{}
 	}
-	dead, err := letters.Open(dir, "logs")
+	w, err := letters.Open(dir, "logs")
 	if err != nil {
 		return res, err
 	}
-	defer func() { err = errors.Join(err, dead.Close()) }()
+	defer func() { err = errors.Join(err, w.Close()) }()
 	if err := letters.Reset(store); err != nil {
 		return res, err
 	}
-	p := &pipeline.Pipeline{Name: "logs", Source: &from, Sink: sink, Store: store, Dead: letters.Again{Writer: dead}, Lanes: 1}
+	dead := from.Dead(w)
+	if sink.hasty {
+		dead = hasty{dead}
+	}
+	p := &pipeline.Pipeline{Name: "logs", Source: from, Sink: sink, Store: store, Dead: dead, Lanes: 1}
 	return p.Run(ctx)
 }
 
@@ -131,7 +143,7 @@ func ten(dir string) error {
 	return errors.Join(err, w.Close())
 }
 
-func replays(t testing.TB, dir, refuse string, from letters.Replay) pipeline.Counts {
+func replays(t testing.TB, dir, refuse string, from *letters.Replay) pipeline.Counts {
 	t.Helper()
 	from.Stage = "sink"
 	res, err := again(t.Context(), dir, refuse, from)
@@ -146,7 +158,7 @@ func TestAReplayDeliversLettersOnceAndKeepsWhatIsRefusedAgain(t *testing.T) {
 	if err := ten(dir); err != nil {
 		t.Fatal(err)
 	}
-	if c := replays(t, dir, `"7"`, letters.Replay{}); c.Read != 10 || c.Written != 9 || c.Dead != 1 {
+	if c := replays(t, dir, `"7"`, &letters.Replay{}); c.Read != 10 || c.Written != 9 || c.Dead != 1 {
 		t.Errorf("got %+v, want 10 read, 9 written", c)
 	}
 	all := left(t, dir)
@@ -157,17 +169,28 @@ func TestAReplayDeliversLettersOnceAndKeepsWhatIsRefusedAgain(t *testing.T) {
 		l.Pass != 1 || l.Lane != "a" || l.Stage != "sink" || *l.Source.Line != 7 || l.Source.Key != "k" || *l.Record != "{\"_id\":\"7\"}\n" {
 		t.Errorf("got %+v, want the place of the letter before it and the new reason", l)
 	}
-	if c := replays(t, dir, `"7"`, letters.Replay{}); c.Read != 1 || c.Dead != 1 {
+	if c := replays(t, dir, `"7"`, &letters.Replay{}); c.Read != 1 || c.Dead != 1 {
 		t.Errorf("got %+v, want one, refused for the third time", c)
 	}
-	if c := replays(t, dir, "", letters.Replay{}); c.Read != 1 || c.Written != 1 {
+	if c := replays(t, dir, "", &letters.Replay{}); c.Read != 1 || c.Written != 1 {
 		t.Errorf("got %+v, want one, written", c)
 	}
-	if c := replays(t, dir, "", letters.Replay{}); c.Read != 0 {
+	if c := replays(t, dir, "", &letters.Replay{}); c.Read != 0 {
 		t.Errorf("got %+v, want nothing left to send", c)
 	}
 	if got := written(t, dir); strings.Count(got, "\n") != 10 || !strings.HasSuffix(got, "{\"_id\":\"7\"}\n") {
 		t.Errorf("got %q, want each record once", got)
+	}
+}
+
+func TestAReplayDoesNotTakeTheLettersThatItMakes(t *testing.T) {
+	dir := t.TempDir()
+	if err := ten(dir); err != nil {
+		t.Fatal(err)
+	}
+	sink := target{path: filepath.Join(dir, "written"), refuse: `"1"`, hasty: true}
+	if res, err := into(t.Context(), dir, sink, &letters.Replay{Stage: "sink"}); err != nil || res.Counts.Read != 10 || res.Counts.Dead != 1 {
+		t.Errorf("got %+v, %v, want 10 read and one refused", res.Counts, err)
 	}
 }
 
@@ -179,10 +202,10 @@ func TestAReplayAfterOneThatFailedAtItsEndTakesAllThatAreLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	sink := target{path: filepath.Join(dir, "written"), finish: errors.New("no alias")}
-	if _, err := into(t.Context(), dir, sink, letters.Replay{Stage: "sink", Filter: &letters.Filter{Limit: 1}}); !errors.Is(err, sink.finish) {
+	if _, err := into(t.Context(), dir, sink, &letters.Replay{Stage: "sink", Filter: &letters.Filter{Limit: 1}}); !errors.Is(err, sink.finish) {
 		t.Fatalf("got %v, want that of finish", err)
 	}
-	if c := replays(t, dir, "", letters.Replay{}); c.Read != 9 {
+	if c := replays(t, dir, "", &letters.Replay{}); c.Read != 9 {
 		t.Errorf("got %+v, want the other 9", c)
 	}
 }
@@ -196,7 +219,7 @@ func TestAReplayTakesWhatTheFilterChooses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := replays(t, dir, "", letters.Replay{Filter: &letters.Filter{Where: where, Limit: 2}}); c.Read != 2 {
+	if c := replays(t, dir, "", &letters.Replay{Filter: &letters.Filter{Where: where, Limit: 2}}); c.Read != 2 {
 		t.Errorf("got %+v, want 2", c)
 	}
 	if got := written(t, dir); got != "{\"_id\":\"4\"}\n{\"_id\":\"5\"}\n" {
@@ -204,13 +227,13 @@ func TestAReplayTakesWhatTheFilterChooses(t *testing.T) {
 	}
 }
 
-func edited(t testing.TB, text string) letters.Replay {
+func edited(t testing.TB, text string) *letters.Replay {
 	t.Helper()
 	q, err := letters.ParseQuery(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return letters.Replay{Edit: q}
+	return &letters.Replay{Edit: q}
 }
 
 func TestAnEditChangesWhatIsSentAndNotTheLetter(t *testing.T) {
@@ -249,7 +272,7 @@ func TestAnEditLeavesNumbersAsTheyAreWritten(t *testing.T) {
 
 // replayAll is a process that replays the letters below dir. Two are refused.
 func replayAll(dir string) error {
-	_, err := again(context.Background(), dir, `"7"`, letters.Replay{Stage: "sink"})
+	_, err := again(context.Background(), dir, `"7"`, &letters.Replay{Stage: "sink"})
 	return err
 }
 

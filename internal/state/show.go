@@ -218,9 +218,24 @@ func position(p pipeline.Position) string {
 	return string(b)
 }
 
-// Reset removes a state, so that the next run begins at the beginning. Without
+// Replays ends the name of a state beside another one, in which it is remembered
+// what of the dead letters was replayed.
+const Replays = ".replay"
+
+// Reset removes a state, so that the next run begins at the beginning, and what
+// is remembered of its dead letters: passes have the same numbers again. Without
 // a state the error wraps [fs.ErrNotExist]; a state in use is [ErrInUse].
 func Reset(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if err := remove(path + Replays); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return remove(path)
+}
+
+func remove(path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}

@@ -28,7 +28,8 @@ type Pass struct {
 //
 // One that is Aside gives no data but documents about it, which count no
 // records. No transform sees them, and a sink makes an object of each, under
-// the item's key, beside the data.
+// the item's key, beside the data, or what they describe. It comes first in a
+// plan: a sink may let the data wait for it.
 type Lane struct {
 	Name        string // unique in the plan
 	ID          string // what positions depend on; they hold while it is the same

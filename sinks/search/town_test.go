@@ -234,7 +234,8 @@ func (d describingReader) Plan(context.Context) ([]pipeline.Lane, error) {
 // Read implements pipeline.Reader.
 func (d describingReader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
 	if !lane.Aside {
-		return loadingReader{d.loading}.Read(ctx, lane, from, out)
+		own := *d.loading // it counts
+		return loadingReader{&own}.Read(ctx, lane, from, out)
 	}
 	quota := pipeline.NewQuota(2)
 	for _, key := range d.keys {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -208,6 +209,7 @@ var same = pipeline.Edit(func(_ context.Context, rec []byte, dst *pipeline.Block
 func TestOneBlockOfAnEditIsLargeAtATime(t *testing.T) {
 	big := append(bytes.Repeat([]byte("x"), 2<<20), "\nsmall\n"...)
 	bubble(t, 3, func(t *testing.T) {
+		var mu sync.Mutex
 		now, most, size := 0, 0, 0
 		e := stream(&pipeline.Item{Key: "k"}, func(context.Context) (io.ReadCloser, error) {
 			return io.NopCloser(bytes.NewReader(bytes.Repeat(big, 4))), nil
@@ -220,13 +222,17 @@ func TestOneBlockOfAnEditIsLargeAtATime(t *testing.T) {
 					return err
 				}
 				large := 0
+				mu.Lock()
 				if b, ok := it.Body.(*pipeline.Block); ok && cap(b.B()) > 1<<20 {
 					large, size = 1, max(size, cap(b.B()))
 				}
 				now += large
 				most = max(most, now)
+				mu.Unlock()
 				time.Sleep(time.Second)
+				mu.Lock()
 				now -= large
+				mu.Unlock()
 				if err := it.Done(); err != nil {
 					return err
 				}

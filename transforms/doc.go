@@ -13,4 +13,12 @@
 // [pipeline.ErrGone]; what may have been cut on its way is not.
 //
 // Lines makes records of what they give.
+//
+// The others edit records (see [kind.Editor]), each of which has one of these
+// shapes: an envelope, whose document is _source; a pair of a _bulk file, an
+// action and behind it the document; or a document alone. All but JQ write what
+// they do not name byte for byte as it was, and allocate nothing per record.
+// Fields are named by paths, which mean what they mean to the engines (see
+// fields). What an edit cannot read on its way to a field, or do to it without a
+// guess, is a dead letter.
 package transforms

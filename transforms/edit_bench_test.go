@@ -61,6 +61,9 @@ func BenchmarkEdits(b *testing.B) {
 }
 
 func TestEditsThatAreExactAllocateNothingPerRecord(t *testing.T) {
+	if slower > 1 {
+		t.Skip("the race detector empties pools")
+	}
 	content := bytes.Repeat([]byte(logLine), 500)
 	for name, k := range byteExact() {
 		tr := build(t, k)
@@ -72,8 +75,8 @@ func TestEditsThatAreExactAllocateNothingPerRecord(t *testing.T) {
 			return after.Mallocs - before.Mallocs
 		}
 		measure()
-		if got, most := measure(), uint64(1000/slower); got > most*slower {
-			t.Errorf("%s: got %d allocations for 10,000 records, want at most %d", name, got, most)
+		if got := measure(); got > 1000 {
+			t.Errorf("%s: got %d allocations for 10,000 records, want at most 1000", name, got)
 		}
 	}
 }

@@ -55,6 +55,8 @@ Exit status:
 			switch {
 			case err != nil:
 				return usage(err)
+			case most < 1:
+				return usage(fmt.Errorf("--records %d: at least 1", most))
 			case len(edits) == 0:
 				return usage(fmt.Errorf("pipeline %s has no transforms that change records", args[0]))
 			}

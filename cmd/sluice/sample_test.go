@@ -17,7 +17,7 @@ type told struct{ saved *int }
 func (told) Problems(kind.Env) []kind.Problem          { return nil }
 func (told) Gives() kind.Form                          { return kind.Records }
 func (told) Identity() string                          { return "told" }
-func (s told) Build(kind.Env) (pipeline.Source, error) { return toldSource{s.saved}, nil }
+func (s told) Build(kind.Env) (pipeline.Source, error) { return toldSource(s), nil }
 
 type toldSource struct{ saved *int }
 

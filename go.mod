@@ -12,7 +12,7 @@ require (
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/goccy/go-yaml v1.19.2
 	github.com/google/go-cmp v0.7.0
-	github.com/itchyny/gojq v0.12.20 // jq: people know it, and it keeps numbers as they are written; pure Go, tended since 2019
+	github.com/itchyny/gojq v0.12.20 // jq for edits and dead letters: in Go, well kept, and leaves numbers as they are written
 	github.com/klauspost/compress v1.20.3
 	github.com/prometheus/client_golang v1.25.0
 	github.com/rogpeppe/go-internal v1.16.0

@@ -292,7 +292,7 @@ type loading struct {
 	delay   time.Duration // before each block
 	letters *kept
 	store   *pipelinetest.Store
-	reading sync.Mutex
+	reading *sync.Mutex
 	read    int // blocks
 	log     *slog.Logger
 	limit   time.Duration // of a run
@@ -301,7 +301,7 @@ type loading struct {
 }
 
 func newLoading(blocks ...[]string) *loading {
-	return &loading{blocks: blocks, letters: &kept{}, store: &pipelinetest.Store{World: &pipelinetest.World{}}, log: slog.New(slog.DiscardHandler), limit: 30 * time.Second, lanes: 1}
+	return &loading{blocks: blocks, letters: &kept{}, store: &pipelinetest.Store{World: &pipelinetest.World{}}, log: slog.New(slog.DiscardHandler), limit: 30 * time.Second, lanes: 1, reading: &sync.Mutex{}}
 }
 
 // logged is a loading with its log.

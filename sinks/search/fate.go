@@ -62,7 +62,7 @@ func judge(r *record, status int32, kind, reason []byte) fate {
 		return again
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound:
 		return broken // no permission, or no such index
-	case bytes.Contains(reason, []byte(onlyCreate)):
+	case bytes.Contains(reason, []byte(onlyCreate)), bytes.HasPrefix(reason, []byte(noPipeline)):
 		return broken
 	}
 	return dead
@@ -73,6 +73,9 @@ const clusterBlock = "cluster_block_exception"
 
 // onlyCreate is in the reason of what a data stream refuses.
 const onlyCreate = "only write ops with an op_type of create are allowed in data streams"
+
+// noPipeline begins the reason where an ingest pipeline does not exist.
+const noPipeline = "pipeline with id ["
 
 // older reports whether the cluster has a newer version of the document, and so
 // keeps that.

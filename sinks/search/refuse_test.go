@@ -67,7 +67,7 @@ func TestWithoutDeadLettersARefusedRecordIsAnError(t *testing.T) {
 
 func TestWhatIsWrongWithAnIndexIsAnErrorAndNoLetter(t *testing.T) {
 	for _, o := range []outcome{
-		{400, "illegal_argument_exception", "only write ops with an op_type of create are allowed in data streams"}, {400, "index_closed_exception", "closed"},
+		{400, "illegal_argument_exception", "only write ops with an op_type of create are allowed in data streams"}, {400, "illegal_argument_exception", "pipeline with id [geoip] does not exist"}, {400, "index_closed_exception", "closed"},
 		{404, "index_not_found_exception", "no such index [logs]"}, {403, "security_exception", "no permissions"}, {400, "validation_exception", "shards open"},
 	} {
 		c := newCluster(t)

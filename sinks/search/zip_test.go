@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -26,6 +27,11 @@ func TestRequestsLeaveCompressedWhereThatIsSet(t *testing.T) {
 		noise[i] = byte('0' + rand.N(75))
 	}
 	odd := rec("logs", "noise", `{"text":"`+strings.NewReplacer(`\`, "", `"`, "").Replace(string(noise))+`"}`)
+	digits := make([]byte, 60<<10) // half of it is left, which is more than a buffer holds
+	for i := range digits {
+		digits[i] = byte(rand.N(256))
+	}
+	hex := rec("logs", "hex", fmt.Sprintf(`{"text":"%x"}`, digits))
 	blocks := [][]string{long(0, 400), {rec("logs", "large", `{"text":"`+strings.Repeat("x", 300<<10)+`"}`)}, long(400, 10)}
 	newLoading(blocks...).complete(t, cfg, 0)
 	c.expect(t, blocks...)
@@ -33,9 +39,9 @@ func TestRequestsLeaveCompressedWhereThatIsSet(t *testing.T) {
 		t.Errorf("%d of %d requests came compressed, want all", c.zipped, len(c.bulks))
 	}
 	before := c.zipped
-	newLoading([]string{odd}).complete(t, cfg, 0)
+	newLoading([]string{odd}, []string{hex}).complete(t, cfg, 0)
 	if c.zipped != before {
-		t.Error("a request that is not much smaller came compressed, want it in clear")
+		t.Error("a request that is not much smaller, or larger than a buffer, came compressed, want it in clear")
 	}
 }
 

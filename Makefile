@@ -30,7 +30,7 @@ test-faults:
 # Every test that speaks to a search engine, on one engine after the other.
 ENGINES ?= all
 test-engines:
-	SLUICE_REQUIRE_SERVERS=1 $(WITH) -engines $(ENGINES) $(GO) test -count=1 -timeout 20m ./internal/search ./sources/search ./sinks/search ./test
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) -engines $(ENGINES) $(GO) test -count=1 -timeout 20m ./internal/letters ./internal/search ./sources/search ./sinks/search ./test
 
 # Every test that speaks to an S3 store, on one store after the other. MinIO and
 # Garage take some minutes to build, once.

@@ -27,7 +27,7 @@ func inIndex(url, index string) *letters.Box {
 }
 
 func TestLettersInAnIndexAreDurableWithEachSync(t *testing.T) {
-	b := inIndex(servers.OpenSearch(t), "sluice-letters-"+strings.ToLower(rand.Text()))
+	b := inIndex(servers.Search(t).URL, "sluice-letters-"+strings.ToLower(rand.Text()))
 	client, err := search.New(b.Config.Search.Config)
 	if err != nil {
 		t.Fatal(err)

@@ -111,11 +111,11 @@ func TestAnObjectThatGrowsWhileItIsReadIsReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	var times atomic.Int32
-	proxy := httputil.NewSingleHostReverseProxy(target)
 	transport := &http.Transport{}
-	proxy.Transport = transport
-	director := proxy.Director
-	proxy.Director = func(r *http.Request) { host := r.Host; director(r); r.Host = host }
+	proxy := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host // which is signed
+	}}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, ".ndjson") && r.Method == http.MethodGet && times.Add(1) == 2 { // the second reading
 			write(t, w, pipeline.Letter{Pass: 1, Line: 2, Reason: "two"})

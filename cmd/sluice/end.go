@@ -116,6 +116,9 @@ func (s *session) style() ops.Style {
 	for _, p := range s.pipelines {
 		if p.DeadLetters != nil {
 			style.Letters[p.Name] = p.DeadLetters.Place(p.Name)
+			if p.Line > 0 { // a command without a file has no name to ask by
+				style.Letters[p.Name] += " (sluice dead-letters list " + p.Name + ")"
+			}
 		}
 	}
 	return style

@@ -13,8 +13,12 @@ import (
 
 // Replay implements kind.Replayer. Without replace, a record that no version
 // orders is written only where there is no document, or the very same: one that
-// is there may be newer.
-func (c *Config) Replay(replace bool) { c.careful = !replace }
+// is there may be newer. What happens around a load is for the pipeline, which
+// may run meanwhile: all that is left of it is what a missing index is made from.
+func (c *Config) Replay(replace bool) {
+	c.careful = !replace
+	c.Around = Around{Create: Create{File: c.Create.File}}
+}
 
 // caution makes a record that no version orders one that replaces nothing.
 func (e *envelope) caution() fault {

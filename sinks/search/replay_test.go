@@ -3,8 +3,10 @@ package search_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"sluice/internal/kind"
+	"sluice/internal/unit"
 	"sluice/sinks/search"
 )
 
@@ -50,6 +52,20 @@ func TestAReplayWritesOverNothingThatMayBeNewer(t *testing.T) {
 	over.complete(t, replaying(c.URL, true), 0)
 	if c.docs["logs/there"] != `{"n":2}` || c.docs["logs/same"] != "" {
 		t.Errorf("got %q, want it replaced and deleted", c.docs)
+	}
+}
+
+// The pipeline may load the index meanwhile.
+func TestAReplayLeavesTheIndexAsItIs(t *testing.T) {
+	w := newTown(t)
+	w.put("logs", "refresh_interval=30s")
+	cfg := w.config(func(c *search.Config) {
+		c.Backfill, c.Alias, c.Create.Metadata, c.WaitForGreen = true, "all", true, unit.Duration(time.Minute)
+	})
+	kind.Replayer(cfg).Replay(false)
+	newLoading(some(0, 3)).complete(t, cfg, 0)
+	if want := []string{"bulk", "POST logs/_refresh"}; !slices.Equal(w.trace, want) {
+		t.Errorf("got requests %q, want %q", w.trace, want)
 	}
 }
 

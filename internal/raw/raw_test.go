@@ -157,3 +157,19 @@ func TestNumbersOfAnySizeHaveAnOrder(t *testing.T) {
 		}
 	}
 }
+
+func FuzzTextSizesAreThoseOfTheStandardLibrary(f *testing.F) {
+	for _, s := range []string{`"a"`, `"\"\\\/\b\f\n\r\t\u00e4\ud83d\ude00"`, `"\ud83d"`, `"ä€😀"`, "\"\x01\"", `"\x"`, `"`, `5`, ``} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got := raw.TextSize(text)
+		var want string
+		if len(text) == 0 || text[0] != '"' || !utf8.Valid(text) || json.Unmarshal(text, &want) != nil || text[len(text)-1] != '"' {
+			return
+		}
+		if half := strings.ContainsRune(want, utf8.RuneError); got != len(want) && !(got < 0 && half) {
+			t.Fatalf("%q: got %d, want %d", text, got, len(want))
+		}
+	})
+}

@@ -90,6 +90,14 @@ func (l *List) key() bool {
 // Skip reads over the value.
 func (l *List) Skip() { l.End = Skip(l.text, l.Value) }
 
+// Take reads over the value and gives it; nil if it does not end.
+func (l *List) Take() []byte {
+	if l.Skip(); l.End < 0 {
+		return nil
+	}
+	return l.text[l.Value:l.End]
+}
+
 // Close returns where the list ends, once Next has returned false; -1 if it is
 // not JSON.
 func (l *List) Close() int { return l.close }

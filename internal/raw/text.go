@@ -54,6 +54,29 @@ func Escapes(text []byte) bool {
 	}
 }
 
+// TextSize returns how many bytes of UTF-8 a string in JSON means, or -1 if value
+// is no string that every parser takes.
+func TextSize(value []byte) (n int) {
+	if len(value) < 2 || value[0] != '"' || !utf8.Valid(value) {
+		return -1
+	}
+	for b := value[1 : len(value)-1]; len(b) > 0; {
+		size, means := 1, 1
+		switch {
+		case b[0] < ' ':
+			return -1
+		case b[0] == '\\':
+			var r rune
+			if r, size = escape(b); size == 0 {
+				return -1
+			}
+			means = utf8.RuneLen(r)
+		}
+		b, n = b[size:], n+means
+	}
+	return n
+}
+
 // escape reads the escape that b begins with; size is 0 if it means nothing.
 func escape(b []byte) (r rune, size int) {
 	if len(b) < 2 {

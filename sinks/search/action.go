@@ -1,6 +1,6 @@
 package search
 
-import "bytes"
+import "sluice/internal/raw"
 
 // verb is what is done with a document.
 type verb uint8
@@ -30,31 +30,32 @@ func verbOf[T string | []byte](name T) (verb, bool) {
 // values have to be.
 var extras = [...]struct {
 	key   string
-	valid func(raw []byte) bool
+	valid func(value []byte) bool
 }{
-	{"pipeline", func(raw []byte) bool { return decodedLen(raw) >= 0 }},
-	{"require_alias", func(raw []byte) bool { return string(raw) == "true" || string(raw) == "false" }},
+	{"pipeline", func(value []byte) bool { return raw.TextSize(value) >= 0 }},
+	{"require_alias", func(value []byte) bool { return string(value) == "true" || string(value) == "false" }},
 	{"retry_on_conflict", whole},
 }
 
 // action reads the first half of a pair.
 func (e *envelope) action(v verb, object []byte) fault {
 	e.verb, e.pair = v, true
-	m := membersOf(object, 0)
-	for m.next() {
-		switch string(m.key) {
+	l := raw.At(object, 0)
+	for l.Next() {
+		value := l.Take()
+		switch string(l.Key) {
 		case "_index", "_id", "_routing", "routing", "_version", "version":
-			if !e.take(m.key, m.value) {
+			if !e.take(l.Key, value) {
 				return badAction
 			}
 		case "_type", "version_type", "_version_type": // versions are always external_gte
 		default:
-			if !e.extra(m.key, m.value) {
+			if !e.extra(l.Key, value) {
 				return badAction
 			}
 		}
 	}
-	if m.at < 0 {
+	if l.Close() < 0 {
 		return badAction
 	}
 	return sound
@@ -84,8 +85,8 @@ func (e *envelope) follow(line []byte, i int, f fault) fault {
 	case e.verb == toDelete || line[i] != '{':
 		return noPair
 	}
-	end := skip(line, i)
-	if end < 0 || blanks(line, end) < len(line) {
+	end := raw.Skip(line, i)
+	if end < 0 || raw.Blanks(line, end) < len(line) {
 		return noPair
 	}
 	e.source = line[i:end]
@@ -160,9 +161,4 @@ func (e *envelope) appendSource(b []byte) []byte {
 		b = append(b, e.source...)
 	}
 	return append(b, '\n')
-}
-
-// isNumber reports whether raw is a JSON number, roughly.
-func isNumber(raw []byte) bool {
-	return len(raw) > 0 && len(bytes.Trim(raw, "0123456789+-.eE")) == 0 && raw[0] != '+'
 }

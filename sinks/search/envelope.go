@@ -3,6 +3,7 @@ package search
 import (
 	"bytes"
 
+	"sluice/internal/raw"
 	"sluice/pipeline"
 )
 
@@ -94,16 +95,17 @@ type envelope struct {
 // says what it has to be.
 func (e *envelope) scan(line []byte, format string) fault {
 	*e = envelope{}
-	top, n, once := membersOf(line, 0), 0, true
-	for ; top.next(); n++ {
-		once = e.take(top.key, top.value) && once
+	begin := raw.Blanks(line, 0)
+	top, n, once := raw.At(line, begin), 0, true
+	for ; top.Next(); n++ {
+		once = e.take(top.Key, top.Take()) && once
 	}
-	if top.at < 0 {
+	if top.Close() < 0 || !top.Object() {
 		return misfit(format)
 	}
-	end := blanks(line, top.at)
-	if v, ok := verbOf(top.key); ok && n == 1 && top.value[0] == '{' && (format == anyFormat || format == bulkFormat) {
-		f := e.action(v, top.value)
+	end := raw.Blanks(line, top.Close())
+	if v, ok := verbOf(top.Key); ok && n == 1 && line[top.Value] == '{' && (format == anyFormat || format == bulkFormat) {
+		f := e.action(v, line[top.Value:top.End])
 		if f == sound || end < len(line) || format == bulkFormat {
 			return e.follow(line, end, f)
 		}
@@ -113,7 +115,7 @@ func (e *envelope) scan(line []byte, format string) fault {
 	case end < len(line), format == bulkFormat:
 		return misfit(format)
 	case format == documents, format == anyFormat && e.source == nil && e.index == nil && e.id == nil:
-		*e = envelope{source: line[blanks(line, 0):top.at]}
+		*e = envelope{source: line[begin:top.Close()]}
 	case e.source == nil:
 		return misfit(format)
 	case !once || e.source[0] != '{':

@@ -3,6 +3,8 @@ package search
 import (
 	"crypto/sha256"
 	"encoding/base64"
+
+	"sluice/internal/raw"
 )
 
 // check takes a line apart, decides what is done with it, and looks for what
@@ -88,13 +90,31 @@ func (f *filler) field(path string) []byte {
 	return v
 }
 
+// lookup finds a field of an object by its path: names with dots between them,
+// of which some may belong to a name. It is nil if there is none.
+func lookup(object []byte, path string) []byte {
+	for l := raw.At(object, 0); l.Next(); {
+		value, n := l.Take(), len(l.Key)
+		switch {
+		case string(l.Key) == path:
+			return value
+		case n == 0 || n >= len(path) || path[n] != '.' || string(l.Key) != path[:n]:
+			continue
+		}
+		if v := lookup(value, path[n+1:]); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
 // text gives a number as a string, and anything else as it is.
-func (f *filler) text(raw []byte) []byte {
-	if !isNumber(raw) {
-		return raw
+func (f *filler) text(value []byte) []byte {
+	if !raw.IsNumber(value) {
+		return value
 	}
 	n := len(f.made)
-	f.made = append(append(append(f.made, '"'), raw...), '"')
+	f.made = append(append(append(f.made, '"'), value...), '"')
 	return f.made[n:]
 }
 
@@ -120,7 +140,7 @@ func (f *filler) sound() fault {
 		return f.fault
 	case e.id != nil && !within(e.id, maxID):
 		return badID
-	case e.routing != nil && decodedLen(e.routing) < 0:
+	case e.routing != nil && raw.TextSize(e.routing) < 0:
 		return badRouting
 	case e.version != nil && !whole(e.version):
 		return badVersion
@@ -128,8 +148,26 @@ func (f *filler) sound() fault {
 	return sound
 }
 
-// within reports whether raw is a string of at most so many bytes.
-func within(raw []byte, most int) bool {
-	n := decodedLen(raw)
+// within reports whether value is a string of at most so many bytes.
+func within(value []byte, most int) bool {
+	n := raw.TextSize(value)
 	return 0 <= n && n <= most
+}
+
+// whole reports whether value is a whole number that the engines take for a
+// version.
+func whole(value []byte) bool {
+	const most = "9223372036854775807"
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	switch {
+	case len(value) > 1 && value[0] == '0':
+		return false
+	case len(value) == len(most):
+		return string(value) <= most
+	}
+	return 0 < len(value) && len(value) < len(most)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluice/internal/kind"
+	"sluice/internal/raw"
 	"sluice/pipeline"
 )
 
@@ -78,19 +79,19 @@ func (c *Config) namingProblems() (list []kind.Problem) {
 
 // target finds the index of a record, as it stands there in JSON, and notes that
 // it is written to.
-func (f *filler) target(raw []byte) fault {
+func (f *filler) target(value []byte) fault {
 	var own []byte
 	if f.naming.own {
-		if len(raw) == 0 {
+		if len(value) == 0 {
 			return noIndex
 		}
-		if decodedLen(raw) < 0 {
+		if raw.TextSize(value) < 0 {
 			return badIndex
 		}
-		own = raw[1 : len(raw)-1]
+		own = value[1 : len(value)-1]
 		if bytes.IndexByte(own, '\\') >= 0 {
 			var s string
-			if json.Unmarshal(raw, &s) != nil {
+			if json.Unmarshal(value, &s) != nil {
 				return badIndex
 			}
 			own = []byte(s)

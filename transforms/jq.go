@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"sluice/internal/jq"
 	"sluice/internal/kind"
 	"sluice/internal/unit"
 	"sluice/pipeline"
@@ -41,7 +42,7 @@ func (c *JQ) Edit(env kind.Env) (pipeline.Edit, error) {
 	return func(ctx context.Context, rec []byte, dst *pipeline.Block) (pipeline.Verdict, error) {
 		size := 0
 		err := p.run(ctx, rec, func(v any) error {
-			text, err := object(v)
+			text, err := jq.Object(v)
 			if err != nil {
 				return err
 			}

@@ -40,7 +40,7 @@ func TestJQTakesNothingThatItWouldChangeUnasked(t *testing.T) {
 		`{"b":"\u00e4\n\/","a":1}`: `{"a":1,"b":"ä\n/"}`,
 		"{\"a\":\"\xff\"}":         `(not UTF-8`,
 		`{"a":"\ud83d"}`:           `(half of a surrogate pair`,
-		`{"a":1} {"b":1}`:          `(not one JSON value`,
+		`{"a":1} {"b":1}`:          `(more than one JSON value`,
 		`{"a":01}`:                 `(not JSON`,
 		`{"a":"` + strings.Repeat("x", 1<<20) + `"}`: `(longer than jq may have it (1MiB)`,
 	})

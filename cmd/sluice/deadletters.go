@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/internal/config"
+	"sluice/internal/jq"
 	"sluice/internal/letters"
 	"sluice/internal/state"
 )
@@ -98,7 +99,7 @@ func (p *letterPlace) filter() (letters.Filter, error) {
 	if p.where == "" {
 		return f, nil
 	}
-	where, err := letters.ParseQuery(p.where)
+	where, err := jq.Parse(p.where)
 	if err != nil {
 		return f, usage(fmt.Errorf("--where: %w", err))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/internal/config"
+	"sluice/internal/jq"
 	"sluice/internal/kind"
 	"sluice/internal/letters"
 	"sluice/internal/ops"
@@ -30,7 +31,7 @@ type replay struct {
 	file   *config.File
 	p      *config.Pipeline
 	box    *letters.Box
-	edits  *letters.Query
+	edits  *jq.Program
 	filter *letters.Filter
 	log    *slog.Logger
 }
@@ -113,7 +114,7 @@ func (r *replay) prepare(cmd *cobra.Command, name string) (err error) {
 	}
 	r.filter = &filter
 	if r.edit != "" {
-		if r.edits, err = letters.ParseQuery(r.edit); err != nil {
+		if r.edits, err = jq.Parse(r.edit); err != nil {
 			return usage(fmt.Errorf("--edit: %w", err))
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"sluice/internal/jq"
 )
 
 // Box is the letters of a pipeline as they are read again: each of them once,
@@ -114,9 +116,9 @@ func (p past) void(l *Letter) bool {
 
 // Filter chooses letters. The zero value chooses all.
 type Filter struct {
-	Reason string // text in the reason, or its [Group]
-	Where  *Query // of the letter; its record is an object, if it is JSON
-	Limit  int    // the most; 0: any number
+	Reason string      // text in the reason, or its [Group]
+	Where  *jq.Program // of the letter; its record is an object, if it is JSON
+	Limit  int         // the most; 0: any number
 
 	chosen int
 }
@@ -127,7 +129,7 @@ func (f *Filter) Chooses(ctx context.Context, l *Letter, line []byte) (bool, err
 		return false, nil
 	}
 	if f.Where != nil {
-		if ok, err := f.Where.holds(ctx, l, line); !ok {
+		if ok, err := l.chosen(ctx, f.Where, line); !ok {
 			return false, err
 		}
 	}

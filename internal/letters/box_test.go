@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/internal/jq"
 	"sluice/internal/letters"
 	"sluice/internal/unit"
 	"sluice/pipeline"
@@ -133,8 +134,8 @@ func TestAFilterChoosesByReasonExpressionAndNumber(t *testing.T) {
 	}
 	write(t, w, pipeline.Letter{Pass: 1, Line: 9, Reason: "too long"})
 	w.Close()
-	where := func(text string) *letters.Query {
-		q, err := letters.ParseQuery(text)
+	where := func(text string) *jq.Program {
+		q, err := jq.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}

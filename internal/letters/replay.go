@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 
+	"sluice/internal/jq"
 	"sluice/pipeline"
 )
 
@@ -21,8 +22,8 @@ const replayed = "source.replayed"
 type Replay struct {
 	Box    *Box
 	Filter *Filter
-	Edit   *Query // of the records; nil: they are sent as they are
-	Stage  string // the stage to which the records were given
+	Edit   *jq.Program // of the records; nil: they are sent as they are
+	Stage  string      // the stage to which the records were given
 
 	mu      sync.Mutex
 	written map[ID]bool // letters that this replay has made: they are for the next one
@@ -121,7 +122,7 @@ func (r *Replay) Lines(ctx context.Context, l *Letter) ([][]byte, error) {
 	if err != nil || r.Edit == nil {
 		return [][]byte{record}, err
 	}
-	return r.Edit.edit(ctx, record)
+	return edited(ctx, r.Edit, record)
 }
 
 // wrote says whether this replay has made a letter.

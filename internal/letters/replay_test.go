@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sluice/internal/crash"
+	"sluice/internal/jq"
 	"sluice/internal/letters"
 	"sluice/internal/state"
 	"sluice/pipeline"
@@ -220,7 +221,7 @@ func TestAReplayTakesWhatTheFilterChooses(t *testing.T) {
 	if err := ten(dir); err != nil {
 		t.Fatal(err)
 	}
-	where, err := letters.ParseQuery(`.source.line >= 4`)
+	where, err := jq.Parse(`.source.line >= 4`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +235,7 @@ func TestAReplayTakesWhatTheFilterChooses(t *testing.T) {
 
 func edited(t testing.TB, text string) *letters.Replay {
 	t.Helper()
-	q, err := letters.ParseQuery(text)
+	q, err := jq.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}

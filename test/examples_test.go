@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net"
@@ -151,6 +152,29 @@ var examples = map[string]func(t *testing.T, e *example){
 		})
 		if got := len(e.files(t, "theirs")); got != 3 || err != nil {
 			t.Errorf("got %d files, %v, want 3", got, err)
+		}
+	},
+	"restore.yaml": func(t *testing.T, e *example) {
+		const index = "restored-logs"
+		t.Cleanup(func() { e.search.ask(t, "DELETE", "/"+index, "") })
+		e.from.put(t, "dump/logs/_index.json", []byte(`{"settings":{"index.number_of_shards":"2","index.refresh_interval":"7s"},"mappings":{"properties":{"n":{"type":"short"}}}}`))
+		var docs []document
+		for i, source := range []string{`{"n":1.0,"user":{"email":"a@example.org","id":7},"trace":[1]}`, `{"n":2,"level":"debug"}`, `{"n":"many"}`} {
+			docs = append(docs, document{ID: fmt.Sprint(i), Source: json.RawMessage(source)})
+		}
+		e.from.put(t, "dump/logs/0.json.gz", zipped(docs, "logs"))
+		if o := e.run(t, "--once"); o.Status != 3 {
+			t.Fatalf("a record is refused: exit status %d, want 3\n%s", o.Status, o.Stderr)
+		}
+		same(t, "index", e.search.documents(t, "restored"), documents{"0|": `{"n":1.0,"user":{"email":"***","id":7}}`})
+		settings := string(e.search.call(t, "GET", "/"+index+"/_settings", ""))
+		if !strings.Contains(settings, `"refresh_interval":"7s"`) || !strings.Contains(settings, `"number_of_shards":"2"`) {
+			t.Errorf("settings: %s", settings)
+		}
+		e.command(t, 0, "dead-letters", "list", "restore").prints(t, "failed to parse field [n]", `{"n":"many"}`)
+		e.command(t, 0, "dead-letters", "replay", "restore", "--edit", "._source.n = 100")
+		if n := e.search.count(t, index); n != 2 {
+			t.Errorf("got %d documents after the replay, want 2", n)
 		}
 	},
 	"two-clusters.yaml": func(t *testing.T, e *example) {

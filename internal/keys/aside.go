@@ -20,6 +20,10 @@ const (
 // Manifest is the last segment of the key of a manifest, which is no data either.
 const Manifest = "_manifest.ndjson"
 
+// MetadataLane is the name of the lane of a source that gives metadata: no index
+// and no part of a bucket or directory has one like it.
+const MetadataLane = "_metadata"
+
 // IsMetadata says whether an object is metadata or a manifest, by its key.
 func IsMetadata(key string) bool {
 	list := []string{Index, DataStream, IndexTemplate, LegacyTemplate, ComponentTemplate, IngestPipeline, Manifest}

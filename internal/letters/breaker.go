@@ -56,10 +56,7 @@ func (b *Breaker) Write(ctx context.Context, l pipeline.Letter) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.pass != l.Pass {
-		b.pass, b.letters, b.last = l.Pass, 0, pipeline.Counts{}
-		clear(b.groups)
-	}
+	b.begin(l.Pass)
 	b.letters++
 	if g := Group(l.Reason); len(b.groups) < maxGroups || b.groups[g] > 0 {
 		b.groups[g]++
@@ -78,14 +75,19 @@ func (b *Breaker) Sync(ctx context.Context) error {
 	pass, now := b.counts()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if pass != b.pass {
-		b.pass, b.letters, b.last = pass, 0, pipeline.Counts{}
-		clear(b.groups)
-	}
+	b.begin(pass)
 	if b.max > 0 && now.Dead > b.max {
 		return b.tooMany(now.Dead)
 	}
 	return b.look(now)
+}
+
+// begin forgets what was counted of another pass.
+func (b *Breaker) begin(pass int64) {
+	if pass != b.pass {
+		b.pass, b.letters, b.last = pass, 0, pipeline.Counts{}
+		clear(b.groups)
+	}
 }
 
 // look adds what was counted since it was last called to the window, and judges

@@ -62,7 +62,7 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 		lanes[i] = pipeline.Lane{Name: fmt.Sprint(i), Part: i, Parts: n, ID: fmt.Sprintf("file %s part %d of %d", r.path, i, n)}
 	}
 	left, example := 0, ""
-	about := pipeline.Lane{Name: metadataLane, ID: fmt.Sprintf("metadata of pass %d", r.pass), Parts: 1, Aside: true}
+	about := pipeline.Lane{Name: keys.MetadataLane, ID: fmt.Sprintf("metadata of pass %d", r.pass), Parts: 1, Aside: true}
 	err := r.walk(ctx, "", func(key string) error {
 		if isAbout(key) {
 			about.Spec = token(key)
@@ -82,9 +82,6 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 	}
 	return lanes, err
 }
-
-// metadataLane is the name of the lane of metadata.
-const metadataLane = "_metadata"
 
 // isAbout says whether a file describes an index.
 func isAbout(key string) bool { return path.Base(key) == keys.Index }

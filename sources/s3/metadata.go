@@ -14,7 +14,7 @@ import (
 )
 
 // metadataLane is the name of the lane of metadata, and what it reads.
-const metadataLane = "_metadata"
+const metadataLane = keys.MetadataLane
 
 // described is the lane of metadata, if there is to be one. It comes first: an
 // index is made before its records come. Its ID is one of this pass alone: a

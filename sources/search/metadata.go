@@ -10,12 +10,10 @@ import (
 	"strconv"
 	"strings"
 
+	"sluice/internal/keys"
 	cluster "sluice/internal/search"
 	"sluice/pipeline"
 )
-
-// metadataLane is the name of the lane of metadata: no index has one like it.
-const metadataLane = "_metadata"
 
 // subject is what a lane of metadata is about.
 type subject struct {
@@ -35,7 +33,7 @@ func (r *reader) described(indices []cluster.Index) ([]pipeline.Lane, error) {
 		return nil, err
 	}
 	return []pipeline.Lane{{
-		Name: metadataLane, ID: fmt.Sprintf("metadata of pass %d", r.pass.Number), Spec: string(spec), Parts: 1, Aside: true,
+		Name: keys.MetadataLane, ID: fmt.Sprintf("metadata of pass %d", r.pass.Number), Spec: string(spec), Parts: 1, Aside: true,
 	}}, nil
 }
 

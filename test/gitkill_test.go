@@ -10,6 +10,7 @@ import (
 
 	"sluice/internal/crash"
 	"sluice/test/faultproxy"
+	"sluice/test/processes"
 )
 
 // converges fails unless main is what it was, before commits, or one commit more
@@ -95,16 +96,27 @@ func TestTwentyKillsMakeOneCommitEach(t *testing.T) {
 	}
 }
 
-// TestAKillMeansNoPushAfterwards: git does not outlive the program, so that no
-// commit appears behind the back of the next run.
-func TestAKillMeansNoPushAfterwards(t *testing.T) {
+// TestGitDoesNotOutliveTheProgram: no commit appears behind the back of the next
+// run.
+func TestGitDoesNotOutliveTheProgram(t *testing.T) {
 	b := newBackup(t, manifests(t))
 	reached, goOn := make(chan bool), make(chan bool)
 	b.remote.Add(&faultproxy.Rule{Method: "POST", Path: "git-receive-pack", Do: func() { reached <- true; <-goOn }})
 	p := b.start(t, "run", "sync")
 	<-reached
+	family := processes.Family(p.cmd.Process.Pid)
+	if len(family) < 2 {
+		t.Errorf("got %v while it pushes, want git among them", family)
+	}
 	p.cmd.Process.Kill()
 	p.wait(t)
+	for _, child := range family[1:] {
+		for begin := time.Now(); processes.Family(child.ID) != nil; time.Sleep(10 * time.Millisecond) {
+			if time.Since(begin) > 5*time.Second {
+				t.Fatalf("%v is alive", child)
+			}
+		}
+	}
 	close(goOn)
 	b.converges(t, nil)
 }

@@ -133,8 +133,10 @@ func (h history) sound(t *testing.T) {
 	if out := h.Git(t, "fsck", "--strict", "--no-dangling"); out != "" {
 		t.Errorf("fsck: %s", out)
 	}
-	if refs := h.Git(t, "for-each-ref", "--format=%(refname)"); refs != "refs/heads/main" {
-		t.Errorf("got the refs %q, want main alone", refs)
+	for _, ref := range strings.Fields(h.Git(t, "for-each-ref", "--format=%(refname)")) {
+		if ref != "refs/heads/main" && ref != "refs/sluice/sync" { // what the repository remembers
+			t.Errorf("%s is there", ref)
+		}
 	}
 	if merges := h.Git(t, "rev-list", "--merges", "main"); merges != "" {
 		t.Errorf("got merges: %s", merges)

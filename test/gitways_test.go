@@ -108,3 +108,43 @@ func TestWhatTheClusterWritesMakesNoCommit(t *testing.T) {
 	b.want(t, 0, "sync")
 	equal(t, "main", b.history.at(t, "main"), content{"clusters/web.yaml": strings.Replace(want, "replicas: 1", "replicas: 2", 1)})
 }
+
+// TestAGitThatIsOldOrMissingIsNamed, with the version that is wanted.
+func TestAGitThatIsOldOrMissingIsNamed(t *testing.T) {
+	b := newBackup(t, content{"a.yaml": "1\n"})
+	bin := t.TempDir()
+	b.env = []string{"PATH=" + bin}
+	b.want(t, 1, "sync").says(t, "git", "2.36")
+	if err := os.WriteFile(filepath.Join(bin, "git"), []byte("#!/bin/sh\necho git version 2.30.2\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.want(t, 1, "sync").says(t, "2.30.2", "2.36")
+	if n := len(b.history.commits(t)); n != 0 {
+		t.Errorf("got %d commits, want none", n)
+	}
+}
+
+// TestTheConfigurationOfAUserDoesNotCount: neither what git is told by files
+// nor what it is told by the environment.
+func TestTheConfigurationOfAUserDoesNotCount(t *testing.T) {
+	b := newBackup(t, few())
+	home := t.TempDir()
+	evil := filepath.Join(home, "evil")
+	text := "[core]\n\thooksPath = " + home + "\n\tsshCommand = touch " + evil + "\n[url \"http://127.0.0.1:1/\"]\n\tinsteadOf = http://\n" +
+		"[commit]\n\tgpgSign = true\n[push]\n\tgpgSign = true\n[user]\n\tname = evil\n[http]\n\tproxy = http://127.0.0.1:1\n"
+	for name, text := range map[string]string{".gitconfig": text, "pre-push": "#!/bin/sh\ntouch " + evil + "\nexit 1\n"} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.env = []string{"HOME=" + home, "XDG_CONFIG_HOME=" + home, "GIT_CONFIG_GLOBAL=" + filepath.Join(home, ".gitconfig"), "GIT_DIR=/nonexistent", "GIT_INDEX_FILE=/nonexistent",
+		"GIT_CONFIG_PARAMETERS='commit.gpgsign=true'", "GIT_AUTHOR_NAME=evil", "GIT_SSH_COMMAND=touch " + evil, "GIT_ASKPASS=" + filepath.Join(home, "pre-push"), "GIT_OBJECT_DIRECTORY=/nonexistent"}
+	b.want(t, 0, "sync")
+	b.same(t)
+	if _, err := os.Stat(evil); err == nil {
+		t.Error("a program of the user's configuration was run")
+	}
+	if author := b.history.Git(t, "log", "-1", "--format=%an %cn", "main"); strings.Contains(author, "evil") {
+		t.Errorf("got the author %q", author)
+	}
+}

@@ -68,7 +68,7 @@ func (w *world) repo() *git.Repo {
 	w.Helper()
 	r, err := git.Create(w.Context(), w.scratch, w.remote)
 	w.check(err)
-	w.Cleanup(func() { w.check(r.Close()) })
+	w.Cleanup(func() { r.Close() })
 	return r
 }
 
@@ -127,6 +127,16 @@ func (w *world) push(r *git.Repo, base git.OID, f files) git.OID {
 	w.Helper()
 	tip := w.commit(r, base, f)
 	w.check(r.Push(w.Context(), git.Update{Ref: "refs/heads/main", Old: base, New: tip}))
+	return tip
+}
+
+// seed makes the first commit of the remote.
+func (w *world) seed(f files) git.OID {
+	w.Helper()
+	r, err := git.Create(w.Context(), w.scratch, w.remote)
+	w.check(err)
+	tip := w.push(r, "", f)
+	w.check(r.Close())
 	return tip
 }
 

@@ -49,7 +49,7 @@ type call struct {
 func (r *Remote) command(ctx context.Context, c call) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "git", c.args...)
 	cmd.Dir = c.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "HOME=" + c.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_DIR=" + c.dir, "GIT_LITERAL_PATHSPECS=1", "GIT_NO_LAZY_FETCH=1"}, c.env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "HOME=" + c.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_DIR=" + c.dir, "GIT_LITERAL_PATHSPECS=1"}, c.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	return cmd
@@ -87,7 +87,7 @@ type child struct {
 }
 
 func (r *Repo) start(ctx context.Context, args ...string) (*child, error) {
-	c := &child{cmd: r.remote.command(ctx, call{dir: r.dir, args: append(offline[:len(offline):len(offline)], args...)}), name: args[0]}
+	c := &child{cmd: r.remote.command(ctx, call{dir: r.dir, args: args}), name: args[0]}
 	var err error
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err

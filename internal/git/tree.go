@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -59,17 +60,21 @@ func (r *Repo) directory(ctx context.Context, commit OID, dir string) error {
 	if dir == "" {
 		return nil
 	}
-	args := []string{"ls-tree", "-z", "--full-tree", string(commit), "--"}
+	var way []string
 	for d := dir; d != "."; d = path.Dir(d) {
-		args = append(args, d)
+		way = append(way, d)
 	}
+	args := append([]string{"ls-tree", "-z", "--full-tree", string(commit), "--"}, way...)
 	return r.list(ctx, args, func(in *bufio.Reader) error {
 		text, err := field(in)
-		if err != nil || bytes.Contains(text, []byte(" tree ")) {
+		if err != nil {
 			return err
 		}
-		_, name, _ := bytes.Cut(text, []byte{'\t'})
-		return fmt.Errorf("%s is not a directory in commit %s", name, commit)
+		e, err := parseEntry(text)
+		if err == nil && e.Mode != directory && slices.Contains(way, e.Path) {
+			return fmt.Errorf("%s is not a directory in commit %s", e.Path, commit)
+		}
+		return err // what else is beside them is listed too
 	})
 }
 

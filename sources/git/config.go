@@ -47,9 +47,12 @@ type Config struct {
 	Path    string   `yaml:"path" doc:"Directory of the repository that is read, with all below it; keys are paths below it. Without it, everything."`
 	Include []string `yaml:"include" doc:"Files of which the path below path matches one of these are read; without it, all. A pattern is a glob, in which * stands for anything without a slash, ** for anything, ? for one character and [a-z] for one of several, or re: and a regular expression, which matches any part unless it says ^ and $."`
 	Exclude []string `yaml:"exclude" doc:"Files that match one of these are left out, even if include names them."`
+	Deletes string   `yaml:"deletes" default:"deliver" enum:"deliver|ignore" doc:"With mode: new, what becomes of files that are no longer there: they are deleted at the sink, or stay there."`
 }
 
 var _ kind.Source = (*Config)(nil)
+
+const ignore = "ignore"
 
 var commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
@@ -64,6 +67,9 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 	}
 	if c.Commit != "" && env.New {
 		add("commit", "mode: new follows the branch: leave one of the two out")
+	}
+	if env.New && env.Target != nil && c.Deletes != ignore {
+		add("deletes", "the sink has documents, and which of them a file held cannot be known when it is gone: set deletes: ignore")
 	}
 	if d := c.dir(); d != "" && (path.Clean("/"+d) != "/"+d || strings.Contains(d, "\x00")) {
 		add("path", "%q is no path of a directory: write a/b", c.Path)

@@ -98,7 +98,7 @@ func (r *Repo) receive(ctx context.Context, c call) error {
 		return err
 	}
 	c.dir = r.dir
-	if _, err := r.remote.run(ctx, c); err != nil {
+	if _, err := r.remote.ask(ctx, c); err != nil {
 		return err
 	}
 	after, err := r.packs()

@@ -50,35 +50,32 @@ type reader struct {
 // Close implements [pipeline.Reader]. Bodies that are open stay readable.
 func (r *reader) Close() error { return r.root.Close() }
 
-// Plan implements [pipeline.Reader]. It walks all names once, for the end of
-// each lane and the bytes that are expected.
+// Plan implements [pipeline.Reader]. A lane is a range of keys.
 func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
-	n := r.parallel
-	if r.name != "" {
-		n = 1
-	}
-	lanes := make([]pipeline.Lane, n)
-	for i := range lanes {
-		lanes[i] = pipeline.Lane{Name: fmt.Sprint(i), Part: i, Parts: n, ID: fmt.Sprintf("file %s part %d of %d", r.path, i, n)}
+	found := spans{most: 1}
+	if r.parallel > 1 {
+		found.most = spansPerLane * r.parallel
 	}
 	left, example := 0, ""
-	about := pipeline.Lane{Name: keys.MetadataLane, ID: fmt.Sprintf("metadata of pass %d", r.pass), Parts: 1, Aside: true}
+	about := span{}
 	err := r.walk(ctx, "", func(key string) error {
 		if isAbout(key) {
-			about.Spec = token(key)
+			about.Last = token(key)
 		}
-		lane := &lanes[keys.Part(key, n)]
-		lane.Spec = token(key)
+		var size int64
 		if info, err := r.stat(key); err == nil {
-			lane.Bytes += info.Size()
+			size = info.Size()
 		}
+		found.add(token(key), size)
 		return nil
 	}, func(name string) { left, example = left+1, name })
 	if left > 0 {
 		pipeline.Logger(ctx).Warn("not regular files: left out", "count", left, "last", example)
 	}
-	if r.describes && about.Spec != "" {
-		lanes = append([]pipeline.Lane{about}, lanes...)
+	lanes := found.lanes(r.path)
+	if r.describes && about.Last != "" {
+		metadata := pipeline.Lane{Name: keys.MetadataLane, ID: fmt.Sprintf("metadata of pass %d", r.pass), Spec: about.String(), Parts: 1, Aside: true}
+		lanes = append([]pipeline.Lane{metadata}, lanes...)
 	}
 	return lanes, err
 }
@@ -103,10 +100,7 @@ var errPast = errors.New("past the end of the lane")
 
 // Read implements [pipeline.Reader].
 func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
-	if lane.Spec == "" {
-		return nil
-	}
-	end, err := untoken(lane.Spec)
+	begin, end, err := bounds(lane.Spec)
 	if err != nil {
 		return err
 	}
@@ -114,6 +108,7 @@ func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 	if err != nil {
 		return err
 	}
+	after = max(after, begin)
 	first := after
 	if from.Inner != "" {
 		first = from.Key // it comes first, if it is there; what appeared before it waits
@@ -122,7 +117,7 @@ func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Pos
 		switch {
 		case key > end:
 			return errPast
-		case key <= after, lane.Aside && !isAbout(key), keys.Part(key, lane.Parts) != lane.Part:
+		case key <= after, lane.Aside && !isAbout(key):
 			return nil
 		}
 		it, err := r.item(key)

@@ -59,6 +59,24 @@ func TestBlobsAreReadOneAfterTheOther(t *testing.T) {
 	}
 }
 
+func TestABlobThatIsCutIsNotAtItsEnd(t *testing.T) {
+	w := newWorld(t, "sha1")
+	r := w.repo()
+	ids := w.oids(r, w.commit(r, "", files{"a": strings.Repeat("0123456789\n", 500_000)}))
+	b, err := r.Blobs(t.Context())
+	w.check(err)
+	defer b.Close()
+	_, body, err := b.Open(ids["a"])
+	w.check(err)
+	w.kill("cat-file --batch")
+	if _, err := io.Copy(io.Discard, body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v, want io.ErrUnexpectedEOF", err)
+	}
+	if _, _, err := b.Open(ids["a"]); err == nil {
+		t.Error("the next one: got no error")
+	}
+}
+
 func TestABlobThatIsNotHereIsMissingUntilItIsFetched(t *testing.T) {
 	for _, format := range formats {
 		t.Run(format, func(t *testing.T) {

@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,7 @@ func (r *Repo) Fetch(ctx context.Context, what Want) (OID, error) {
 		filter = "--no-filter"
 	}
 	err := r.receive(ctx, call{args: []string{"fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", filter, "--", "origin", "+" + from + ":" + fetched}})
-	if absent(err) {
+	if refused, ok := errors.AsType[*Refused](err); ok && refused.Kind == Absent {
 		return "", nil
 	}
 	if err != nil {
@@ -39,16 +40,6 @@ func (r *Repo) Fetch(ctx context.Context, what Want) (OID, error) {
 		r.whole[id] = true
 	}
 	return id, err
-}
-
-// absent reports whether a fetch failed because the remote does not have what
-// was asked for.
-func absent(err error) bool {
-	if err == nil {
-		return false
-	}
-	text := err.Error()
-	return strings.Contains(text, "couldn't find remote ref") || strings.Contains(text, "not our ref")
 }
 
 // most is how many blobs are asked for at a time.
@@ -104,7 +95,7 @@ func (r *Repo) receive(ctx context.Context, c call) error {
 		return err
 	}
 	c.dir, c.args = r.dir, append(partial[:len(partial):len(partial)], c.args...)
-	if _, err := r.remote.run(ctx, c); err != nil {
+	if _, err := r.remote.ask(ctx, c); err != nil {
 		return err
 	}
 	after, err := r.packs()

@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,6 +140,16 @@ func (w *world) seed(f files) git.OID {
 	tip := w.push(r, "", f)
 	w.check(r.Close())
 	return tip
+}
+
+// kill kills the one child of this process whose arguments are like this.
+func (w *world) kill(args string) {
+	w.Helper()
+	out, err := exec.Command("pgrep", "-P", strconv.Itoa(os.Getpid()), "-f", "^git "+args).Output()
+	w.check(err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	w.check(err)
+	w.check(syscall.Kill(pid, syscall.SIGKILL))
 }
 
 // tree gives the contents of the remote's branch.

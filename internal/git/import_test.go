@@ -4,9 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,11 +92,7 @@ func TestAnImportThatIsKilledMakesNothing(t *testing.T) {
 	w.check(err)
 	defer im.Close()
 	w.check(add(im, r, git.Commit{Ref: "refs/heads/main", Message: "m"}, files{"a": strings.Repeat("1", 1<<20)}))
-	pids, err := exec.Command("pgrep", "-f", "--", "--export-marks="+w.scratch).Output()
-	w.check(err)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(pids)))
-	w.check(err)
-	w.check(syscall.Kill(pid, syscall.SIGKILL))
+	w.kill("fast-import")
 	if ids, err := im.Done(); err == nil {
 		t.Errorf("got %q and no error", ids)
 	} else if !strings.Contains(err.Error(), "fast-import") {
@@ -183,6 +177,10 @@ func TestALargeBlobNeedsLittleMemory(t *testing.T) {
 		t.Skip("set SLUICE_TEST_LARGE to import and push 400 MB")
 	}
 	w := newWorld(t, "sha1")
+	for _, option := range []string{"core.bigFileThreshold=1m", "receive.unpackLimit=1", "core.packedGitWindowSize=1m", "core.packedGitLimit=16m"} {
+		name, value, _ := strings.Cut(option, "=") // its processes are children, too
+		w.git("config", name, value)
+	}
 	r := w.repo()
 	const size = 400 << 20
 	h := r.BlobOID(size)

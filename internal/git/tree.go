@@ -97,9 +97,9 @@ func (r *Repo) list(ctx context.Context, args []string, next func(*bufio.Reader)
 	}
 }
 
-// longest is the length of the longest field that git may print: a path, with
+// widest is the length of the longest field that git may print: a path, with
 // what git says about it.
-const longest = 1 << 20
+const widest = 1 << 20
 
 // field reads up to a zero byte. It is valid until the next read.
 func field(in *bufio.Reader) ([]byte, error) {
@@ -108,7 +108,7 @@ func field(in *bufio.Reader) ([]byte, error) {
 		return text[:len(text)-1], nil
 	}
 	long := bytes.Clone(text)
-	for err == bufio.ErrBufferFull && len(long) < longest {
+	for err == bufio.ErrBufferFull && len(long) < widest {
 		text, err = in.ReadSlice(0)
 		long = append(long, text...)
 	}

@@ -2,6 +2,7 @@ package git_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -89,6 +90,34 @@ func TestAnErrorOfYieldEndsAListing(t *testing.T) {
 	n := 0
 	if err := r.Tree(t.Context(), tip, "", func(git.Entry) error { n++; return io.ErrClosedPipe }); !errors.Is(err, io.ErrClosedPipe) || n != 1 {
 		t.Errorf("got %v after %d entries, want the error of the first", err, n)
+	}
+}
+
+func TestAListingThatIsCutIsNotAtItsEnd(t *testing.T) {
+	w := newWorld(t, "sha1")
+	r := w.repo()
+	all := files{}
+	for i := range 20_000 {
+		all[fmt.Sprintf("dir/%060d", i)] = ""
+	}
+	tip := w.commit(r, "", all)
+	for name, list := range map[string]func(func()) error{
+		"ls-tree": func(f func()) error {
+			return r.Tree(t.Context(), tip, "", func(git.Entry) error { f(); return nil })
+		},
+		"diff-tree": func(f func()) error {
+			return r.Diff(t.Context(), "", tip, "", func(git.Change) error { f(); return nil })
+		},
+	} {
+		n := 0
+		err := list(func() {
+			if n++; n == 1 {
+				w.kill(name + " -r")
+			}
+		})
+		if err == nil {
+			t.Errorf("%s: got no error after %d of %d", name, n, len(all))
+		}
 	}
 }
 

@@ -2,10 +2,11 @@
 // those that match a pattern. Each file is an item, a stream; its key is its
 // slash path relative to the directory.
 //
-// Files are read in byte order of their keys, by as many lanes as the pass has
-// in parallel: each lane walks all names and takes its share by a hash of the
-// key. Memory does not depend on how many files a directory has: a large one
-// is listed again for each batch of names.
+// A lane is a range of keys, whose files are read in byte order. There are four
+// for each lane that runs at a time, of about as many bytes each, so that none
+// is the last by far; a pass with one lane at a time has one. Memory does not
+// depend on how many files a directory has: a large one is listed again for
+// each batch of names.
 //
 // Only regular files are read. A link to one is followed as long as it stays
 // inside the directory, so that a link somebody planted there does not carry

@@ -21,8 +21,8 @@ func TestMetadataComesInALaneOfItsOwnBeforeTheData(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, lanes := open(t, s, 3)
-	if len(lanes) != 4 || !lanes[0].Aside || slices.ContainsFunc(lanes[1:], func(l pipeline.Lane) bool { return l.Aside }) {
-		t.Fatalf("got lanes %+v, want one of metadata and three", lanes)
+	if len(lanes) != 6 || !lanes[0].Aside || slices.ContainsFunc(lanes[1:], func(l pipeline.Lane) bool { return l.Aside }) {
+		t.Fatalf("got lanes %+v, want one of metadata and one for each file", lanes)
 	}
 	for after, want := range map[string][]string{"": {"a/_index.json", "b/_index.json"}, "a/_index.json": {"b/_index.json"}} {
 		var got []string
@@ -36,8 +36,8 @@ func TestMetadataComesInALaneOfItsOwnBeforeTheData(t *testing.T) {
 			t.Errorf("after %q: got %q, want %q", after, got, want)
 		}
 	}
-	if _, lanes := open(t, build(t, dir), 3); len(lanes) != 3 {
-		t.Errorf("got lanes %+v, want three where nobody asks for metadata", lanes)
+	if _, lanes := open(t, build(t, dir), 3); len(lanes) != 5 {
+		t.Errorf("got lanes %+v, want one for each file where nobody asks for metadata", lanes)
 	}
 	write(t, dir+"/none", map[string]string{"0": "{}\n"})
 	s, _ = (&file.Config{Path: dir + "/none"}).Build(kind.Env{Makes: true})

@@ -58,6 +58,36 @@ func list(t testing.TB, s pipeline.Source, parallel int) (all [][]*pipeline.Item
 	return all
 }
 
+// TestLanesAreAboutEqual: ranges of keys that follow each other, four for each
+// lane that runs at a time, and none of them has much more than its share.
+func TestLanesAreAboutEqual(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 500 {
+		write(t, dir, map[string]string{fmt.Sprintf("%03d", i): strings.Repeat("x", i%7*40_000)})
+	}
+	_, lanes := open(t, build(t, dir), 3)
+	if len(lanes) != 12 {
+		t.Fatalf("got %d lanes, want 12", len(lanes))
+	}
+	var all, most int64
+	for _, lane := range lanes {
+		all, most = all+lane.Bytes, max(most, lane.Bytes)
+	}
+	if most > all/12*5/2 {
+		t.Errorf("one lane has %d of %d bytes", most, all)
+	}
+	var keys []string
+	for _, items := range list(t, build(t, dir), 3) {
+		keys = append(keys, keysOf(items)...)
+	}
+	if len(keys) != 500 || !slices.IsSorted(keys) {
+		t.Errorf("got %d keys, sorted: %v", len(keys), slices.IsSorted(keys))
+	}
+	if _, lanes := open(t, build(t, dir), 1); len(lanes) != 1 {
+		t.Errorf("got %d lanes, want 1 where one runs at a time", len(lanes))
+	}
+}
+
 func open(t testing.TB, s pipeline.Source, parallel int) (pipeline.Reader, []pipeline.Lane) {
 	t.Helper()
 	r, err := s.Open(t.Context(), &pipeline.Pass{Number: 1, Parallel: parallel, Store: &pipelinetest.Store{World: &pipelinetest.World{}}})

@@ -29,7 +29,7 @@ type batch struct {
 	here  bool
 }
 
-func (w *walk) batch() *batch { return &batch{reader: w.reader, here: w.contents(w.spec)} }
+func (w *walk) batch() *batch { return &batch{reader: w.reader, here: w.contents()} }
 
 func (b *batch) add(it *pipeline.Item) {
 	b.items = append(b.items, it)

@@ -18,10 +18,11 @@
 // # Contents
 //
 // Nothing is kept between runs but the ids of two commits. Each run has a
-// repository of its own, without history. A pass that takes everything fetches
-// the contents with the commit; any other one fetches the names alone, and the
-// contents of some hundred files at a time, when the first of them is opened: of
-// what the sink does not want, nothing is fetched.
+// repository of its own, without history. A first pass that takes the whole
+// repository fetches the contents with the commit. Any other one fetches the
+// names alone, and the contents of up to a thousand files at a time, when the
+// first of them is opened: so little is fetched of what the sink does not want.
+// A server that cannot leave contents out sends them all.
 //
 // Only files are items. Symbolic links and submodules are left out, and the log
 // says how many there are; one that takes the place of a file deletes it.
@@ -84,14 +85,6 @@ func (c *Config) Problems(env kind.Env) []kind.Problem {
 
 // dir is the directory that is read; "" is everything.
 func (c *Config) dir() string { return strings.Trim(c.Path, "/") }
-
-// ref is the full name of what is read, or HEAD.
-func (c *Config) ref() string {
-	if c.Branch == "" {
-		return "HEAD"
-	}
-	return "refs/heads/" + c.Branch
-}
 
 // Gives implements [kind.Source].
 func (*Config) Gives() kind.Form { return kind.Bytes }

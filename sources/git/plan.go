@@ -72,13 +72,13 @@ func (r *reader) next(ctx context.Context) (s spec, err error) {
 		}
 	}
 	if s.Base != "" {
-		tip, err := r.repo.Resolve(ctx, r.config.ref())
+		tip, err := r.repo.Resolve(ctx, r.config.Ref())
 		if err != nil || tip == s.Base {
 			s.Commit = tip
 			return s, err
 		}
 	}
-	s.Commit, err = r.tip(ctx, r.contents(s))
+	s.Commit, err = r.tip(ctx, r.contents())
 	return s, err
 }
 

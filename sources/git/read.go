@@ -100,7 +100,7 @@ func (w *walk) gone(ctx context.Context, after string) error {
 		if !utf8.ValidString(f.key) {
 			return nil // it could not be had when it was there
 		}
-		return pipeline.Send(ctx, w.out, &pipeline.Item{Key: f.key, Delete: true, Size: -1, Records: -1, Pos: place{key: f.key}.position()})
+		return pipeline.Send(ctx, w.out, &pipeline.Item{Key: f.key, Delete: true, Pos: place{key: f.key}.position()})
 	}))
 	return unlessPast(err)
 }

@@ -95,7 +95,7 @@ func (r *reader) Close() error { return r.repo.Close() }
 
 // tip fetches the commit that a new pass reads.
 func (r *reader) tip(ctx context.Context, contents bool) (git.OID, error) {
-	id, err := r.repo.Fetch(ctx, git.Want{Ref: r.config.ref(), OID: git.OID(r.config.Commit), Blobs: contents})
+	id, err := r.repo.Fetch(ctx, git.Want{Ref: r.config.Ref(), OID: git.OID(r.config.Commit), Blobs: contents})
 	if err != nil {
 		return "", err
 	}
@@ -119,15 +119,16 @@ func (r *reader) fetch(ctx context.Context, s spec) error {
 		return orGone(err, "commit %s, which the last complete pass has read, is no longer at %s, so that it cannot be known what was deleted since: "+
 			"push it there again, under any name, or begin anew with sluice checkpoint reset, and then delete what is too much", s.Base, r.config.Location())
 	}
-	if ok, err := r.commit(ctx, s.Commit, r.contents(s)); err != nil || !ok {
+	if ok, err := r.commit(ctx, s.Commit, r.contents()); err != nil || !ok {
 		return orGone(err, "commit %s, which the interrupted pass reads, is no longer at %s: "+
 			"push it there again, under any name, or begin anew with sluice checkpoint reset", s.Commit, r.config.Location())
 	}
 	return nil
 }
 
-// contents says that contents are fetched together with the commit.
-func (r *reader) contents(s spec) bool { return s.Base == "" && !r.narrow() }
+// contents says that contents are fetched together with the commit. Later the
+// sink may have most of them.
+func (r *reader) contents() bool { return r.pass.Number == 1 && !r.narrow() }
 
 // commit fetches a commit, unless it is here. It is not ok if nobody has it.
 func (r *reader) commit(ctx context.Context, id git.OID, contents bool) (ok bool, err error) {

@@ -38,8 +38,6 @@ const settings = `
 	threads = 1
 	window = 0
 [remote "origin"]
-	promisor = true
-	partialCloneFilter = blob:none
 `
 
 // Repo is a bare repository for one run, beside a remote. It is safe for
@@ -217,15 +215,12 @@ func (r *Repo) parse(ctx context.Context, name string) (OID, error) {
 	return id, err
 }
 
-// offline are the settings with which nothing is asked of the remote.
-var offline = []string{"-c", "remote.origin.promisor=false"}
-
 // local runs a git that does not speak to the remote, and gives its output.
 func (r *Repo) local(ctx context.Context, args ...string) ([]byte, error) {
-	return r.remote.run(ctx, call{dir: r.dir, args: append(offline[:len(offline):len(offline)], args...)})
+	return r.remote.run(ctx, call{dir: r.dir, args: args})
 }
 
 // start starts a git that does not speak to the remote.
 func (r *Repo) start(ctx context.Context, args ...string) (*child, error) {
-	return r.remote.start(ctx, call{dir: r.dir, args: append(offline[:len(offline):len(offline)], args...)})
+	return r.remote.start(ctx, call{dir: r.dir, args: args})
 }

@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,11 +45,8 @@ func (r *Repo) Fetch(ctx context.Context, what Want) (OID, error) {
 // absent reports whether a fetch failed because the remote does not have what
 // was asked for.
 func absent(err error) bool {
-	if err == nil {
-		return false
-	}
-	text := err.Error()
-	return strings.Contains(text, "couldn't find remote ref") || strings.Contains(text, "not our ref")
+	refused, ok := errors.AsType[*Refused](err)
+	return ok && refused.Kind == Absent
 }
 
 // most is how many blobs are asked for at a time.
@@ -80,7 +78,7 @@ func (r *Repo) missing(ctx context.Context, ids []OID) (string, error) {
 	for _, id := range ids {
 		in.WriteString(string(id) + "\n")
 	}
-	got, err := r.remote.run(ctx, call{dir: r.dir, stdin: in.String(), args: append(offline[:len(offline):len(offline)], "cat-file", "--batch-check")})
+	got, err := r.remote.run(ctx, call{dir: r.dir, stdin: in.String(), args: []string{"cat-file", "--batch-check"}})
 	for line := range strings.Lines(string(got)) {
 		if id, ok := strings.CutSuffix(line, " missing\n"); ok {
 			out.WriteString(id + "\n")
@@ -88,6 +86,12 @@ func (r *Repo) missing(ctx context.Context, ids []OID) (string, error) {
 	}
 	return out.String(), err
 }
+
+// partial are the settings with which git fetches no more than it is asked for,
+// and does not mind that the rest is not here. They are not those of the
+// repository: else git would ask the remote for what is missing, one by one,
+// whenever it comes across it.
+var partial = []string{"-c", "remote.origin.promisor=true", "-c", "remote.origin.partialCloneFilter=blob:none"}
 
 // receive runs a git that fetches, and counts what came.
 func (r *Repo) receive(ctx context.Context, c call) error {
@@ -97,8 +101,8 @@ func (r *Repo) receive(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	c.dir = r.dir
-	if _, err := r.remote.run(ctx, c); err != nil {
+	c.dir, c.args = r.dir, append(partial[:len(partial):len(partial)], c.args...)
+	if _, err := r.remote.ask(ctx, c); err != nil {
 		return err
 	}
 	after, err := r.packs()

@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -68,7 +70,7 @@ func (w *world) repo() *git.Repo {
 	w.Helper()
 	r, err := git.Create(w.Context(), w.scratch, w.remote)
 	w.check(err)
-	w.Cleanup(func() { w.check(r.Close()) })
+	w.Cleanup(func() { r.Close() })
 	return r
 }
 
@@ -128,6 +130,26 @@ func (w *world) push(r *git.Repo, base git.OID, f files) git.OID {
 	tip := w.commit(r, base, f)
 	w.check(r.Push(w.Context(), git.Update{Ref: "refs/heads/main", Old: base, New: tip}))
 	return tip
+}
+
+// seed makes the first commit of the remote.
+func (w *world) seed(f files) git.OID {
+	w.Helper()
+	r, err := git.Create(w.Context(), w.scratch, w.remote)
+	w.check(err)
+	tip := w.push(r, "", f)
+	w.check(r.Close())
+	return tip
+}
+
+// kill kills the one child of this process whose arguments are like this.
+func (w *world) kill(args string) {
+	w.Helper()
+	out, err := exec.Command("pgrep", "-P", strconv.Itoa(os.Getpid()), "-f", "^git "+args).Output()
+	w.check(err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	w.check(err)
+	w.check(syscall.Kill(pid, syscall.SIGKILL))
 }
 
 // tree gives the contents of the remote's branch.

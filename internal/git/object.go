@@ -44,6 +44,7 @@ const (
 	Executable Mode = 0o100755
 	Symlink    Mode = 0o120000
 	Submodule  Mode = 0o160000
+	directory  Mode = 0o040000
 )
 
 // File reports whether it is a regular file, executable or not.

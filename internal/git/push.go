@@ -27,7 +27,7 @@ func (r *Repo) Push(ctx context.Context, updates ...Update) error {
 	for _, u := range updates {
 		args = append(args, string(u.New)+":"+u.Ref)
 	}
-	out, err := r.remote.run(ctx, call{dir: r.dir, args: args, both: true})
+	out, err := r.remote.ask(ctx, call{dir: r.dir, args: args, both: true})
 	r.mu.Lock()
 	r.sent += written(out)
 	r.mu.Unlock()

@@ -38,8 +38,6 @@ const settings = `
 	threads = 1
 	window = 0
 [remote "origin"]
-	promisor = true
-	partialCloneFilter = blob:none
 `
 
 // Repo is a bare repository for one run, beside a remote. It is safe for
@@ -63,7 +61,7 @@ type Repo struct {
 // remote for the format of its objects, so that a remote that cannot be reached
 // or denies access is an error here. An empty remote is none.
 func Create(ctx context.Context, dir string, r *Remote) (*Repo, error) {
-	if err := r.checkVersion(ctx); err != nil {
+	if _, err := r.Version(ctx); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -106,7 +104,7 @@ func (r *Repo) init(ctx context.Context) (err error) {
 // says so too, but git shows it only in its trace of the protocol.
 func (r *Repo) remoteFormat(ctx context.Context) (string, error) {
 	trace := filepath.Join(r.dir, "trace")
-	if _, err := r.remote.run(ctx, call{dir: r.dir, env: []string{"GIT_TRACE_PACKET=" + trace}, args: []string{"ls-remote", "--", r.remote.url(), "HEAD"}}); err != nil {
+	if _, err := r.remote.ask(ctx, call{dir: r.dir, env: []string{"GIT_TRACE_PACKET=" + trace}, args: []string{"ls-remote", "--", r.remote.url(), "HEAD"}}); err != nil {
 		return "", err
 	}
 	text, err := os.ReadFile(trace)
@@ -174,7 +172,7 @@ func (r *Repo) Resolve(ctx context.Context, ref string) (OID, error) {
 
 // resolve asks the remote for references by their full names.
 func (r *Repo) resolve(ctx context.Context, names ...string) (map[string]OID, error) {
-	out, err := r.remote.run(ctx, call{dir: r.dir, args: append([]string{"ls-remote", "--", "origin"}, names...)})
+	out, err := r.remote.ask(ctx, call{dir: r.dir, args: append([]string{"ls-remote", "--", "origin"}, names...)})
 	if err != nil {
 		return nil, err
 	}
@@ -217,10 +215,12 @@ func (r *Repo) parse(ctx context.Context, name string) (OID, error) {
 	return id, err
 }
 
-// offline are the settings with which nothing is asked of the remote.
-var offline = []string{"-c", "remote.origin.promisor=false"}
-
 // local runs a git that does not speak to the remote, and gives its output.
 func (r *Repo) local(ctx context.Context, args ...string) ([]byte, error) {
-	return r.remote.run(ctx, call{dir: r.dir, args: append(offline[:len(offline):len(offline)], args...)})
+	return r.remote.run(ctx, call{dir: r.dir, args: args})
+}
+
+// start starts a git that does not speak to the remote.
+func (r *Repo) start(ctx context.Context, args ...string) (*child, error) {
+	return r.remote.start(ctx, call{dir: r.dir, args: args})
 }

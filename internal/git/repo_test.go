@@ -12,7 +12,7 @@ func TestCommitsOfSeveralRunsFollowEachOther(t *testing.T) {
 	for _, format := range formats {
 		t.Run(format, func(t *testing.T) {
 			w := newWorld(t, format)
-			first := w.push(w.repo(), "", files{"a/b.yaml": "one\n", "a/c.yaml": "", "other": "x"})
+			first := w.seed(files{"a/b.yaml": "one\n", "a/c.yaml": "", "other": "x"})
 			r := w.repo()
 			base, err := r.Fetch(t.Context(), git.Want{Ref: "refs/heads/main"})
 			w.check(err)

@@ -61,8 +61,7 @@ func (r *Repo) signOne(ctx context.Context, id, parent OID, key signer) (OID, er
 	}
 	head, message, _ := bytes.Cut(raw, []byte("\n\n"))
 	c := call{dir: r.dir, stdin: string(message), env: key.env}
-	c.args = append(append(c.args, offline...), key.args...)
-	c.args = append(c.args, "commit-tree", "-S", "-F", "-")
+	c.args = append(append(c.args, key.args...), "commit-tree", "-S", "-F", "-")
 	if parent != "" {
 		c.args = append(c.args, "-p", string(parent))
 	}

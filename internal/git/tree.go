@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -59,17 +60,21 @@ func (r *Repo) directory(ctx context.Context, commit OID, dir string) error {
 	if dir == "" {
 		return nil
 	}
-	args := []string{"ls-tree", "-z", "--full-tree", string(commit), "--"}
+	var way []string
 	for d := dir; d != "."; d = path.Dir(d) {
-		args = append(args, d)
+		way = append(way, d)
 	}
+	args := append([]string{"ls-tree", "-z", "--full-tree", string(commit), "--"}, way...)
 	return r.list(ctx, args, func(in *bufio.Reader) error {
 		text, err := field(in)
-		if err != nil || bytes.Contains(text, []byte(" tree ")) {
+		if err != nil {
 			return err
 		}
-		_, name, _ := bytes.Cut(text, []byte{'\t'})
-		return fmt.Errorf("%s is not a directory in commit %s", name, commit)
+		e, err := parseEntry(text)
+		if err == nil && e.Mode != directory && slices.Contains(way, e.Path) {
+			return fmt.Errorf("%s is not a directory in commit %s", e.Path, commit)
+		}
+		return err // what else is beside them is listed too
 	})
 }
 
@@ -92,9 +97,9 @@ func (r *Repo) list(ctx context.Context, args []string, next func(*bufio.Reader)
 	}
 }
 
-// longest is the length of the longest field that git may print: a path, with
+// widest is the length of the longest field that git may print: a path, with
 // what git says about it.
-const longest = 1 << 20
+const widest = 1 << 20
 
 // field reads up to a zero byte. It is valid until the next read.
 func field(in *bufio.Reader) ([]byte, error) {
@@ -103,7 +108,7 @@ func field(in *bufio.Reader) ([]byte, error) {
 		return text[:len(text)-1], nil
 	}
 	long := bytes.Clone(text)
-	for err == bufio.ErrBufferFull && len(long) < longest {
+	for err == bufio.ErrBufferFull && len(long) < widest {
 		text, err = in.ReadSlice(0)
 		long = append(long, text...)
 	}

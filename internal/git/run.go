@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"sluice/internal/crash"
 )
 
 // call is one run of git.
@@ -54,7 +56,14 @@ func (r *Remote) once(ctx context.Context, c call, a access) ([]byte, error) {
 	}
 	out, errs := &bounded{most: mostOutput}, &bounded{most: mostErrors, tail: true}
 	cmd.Stdout, cmd.Stderr = out, errs
-	if err := cmd.Run(); err != nil {
+	err := cmd.Start()
+	if err == nil {
+		if c.name() == "push" {
+			crash.Point(crash.InPush)
+		}
+		err = cmd.Wait()
+	}
+	if err != nil {
 		return nil, r.failed(err, context.Cause(ctx), out.text(), errs.text())
 	}
 	if c.both {

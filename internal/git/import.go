@@ -61,7 +61,7 @@ func (im *Import) Blob(size int64, src io.Reader) error {
 	im.out.Write(im.line)
 	n, err := io.CopyN(im.out, src, size)
 	switch {
-	case err == io.EOF:
+	case err == io.EOF: // of src
 		err = fmt.Errorf("blob of %d bytes: it ended after %d: %w", size, n, io.ErrUnexpectedEOF)
 	case err != nil:
 		err = fmt.Errorf("blob of %d bytes: %w", size, err)
@@ -89,12 +89,9 @@ func ended(src io.Reader) error {
 	return err
 }
 
-// fail kills the import. If it died by itself, why is the better error.
+// fail ends the import. If it died by itself, why is the better error.
 func (im *Import) fail(err error) error {
-	im.err = fmt.Errorf("fast-import: %w", err)
-	if died := im.child.Close(); died != nil {
-		im.err = died
-	}
+	im.err = im.child.fail(err)
 	return im.err
 }
 

@@ -30,6 +30,7 @@ type Import struct {
 var (
 	errClosed = errors.New("fast-import: it is closed")
 	errMore   = errors.New("it has more bytes than it should")
+	errNoPath = errors.New("a change of a file without a path")
 )
 
 // Import starts a fast-import. The end of ctx kills it. Close it in any case.

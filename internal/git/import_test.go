@@ -136,6 +136,25 @@ func TestABlobThatIsNotThereIsAnErrorAndNoRequest(t *testing.T) {
 	}
 }
 
+func TestAChangeWithoutAPathMakesNoCommit(t *testing.T) {
+	w := newWorld(t, "sha1")
+	r := w.repo()
+	base := w.commit(r, "", files{"a": "1"})
+	for name, change := range map[string]func(*git.Import){
+		"delete": func(im *git.Import) { im.Delete("") },
+		"modify": func(im *git.Import) { im.Modify("", w.oids(r, base)["a"]) },
+	} {
+		im, err := r.Import(t.Context())
+		w.check(err)
+		im.Begin(git.Commit{Ref: branch, Parent: base, Author: who, Committer: who, When: when, Message: "m"})
+		change(im)
+		if ids, err := im.Done(); err == nil || !strings.Contains(err.Error(), "without a path") {
+			t.Errorf("%s: got %q, %v, want an error", name, ids, err)
+		}
+		w.check(im.Close())
+	}
+}
+
 func TestNamesAndAddressesCannotBreakACommit(t *testing.T) {
 	w := newWorld(t, "sha1")
 	r := w.repo()

@@ -39,7 +39,11 @@ const (
 
 // run runs a git that does not speak to the remote, and gives what it prints.
 func (r *Remote) run(ctx context.Context, c call) ([]byte, error) {
-	return r.once(ctx, c, access{})
+	out, err := r.once(ctx, c, access{})
+	if err != nil {
+		return nil, fmt.Errorf("git %s: %w", c.name(), err)
+	}
+	return out, nil
 }
 
 // once runs a git with what it needs to be let in.
@@ -51,7 +55,7 @@ func (r *Remote) once(ctx context.Context, c call, a access) ([]byte, error) {
 	out, errs := &bounded{most: mostOutput}, &bounded{most: mostErrors, tail: true}
 	cmd.Stdout, cmd.Stderr = out, errs
 	if err := cmd.Run(); err != nil {
-		return nil, r.failed(ending{c.name(), err, context.Cause(ctx)}, out.text(), errs.text())
+		return nil, r.failed(err, context.Cause(ctx), out.text(), errs.text())
 	}
 	if c.both {
 		return append(out.text(), errs.text()...), nil
@@ -74,26 +78,20 @@ func (r *Remote) command(ctx context.Context, c call, a access) *exec.Cmd {
 	return cmd
 }
 
-// ending is how a git ended.
-type ending struct {
-	name  string // of the command
-	err   error
-	cause error // why it was killed by us; nil if it was not
-}
-
-// failed says why git failed.
-func (r *Remote) failed(e ending, out, errs []byte) error {
-	if e.cause != nil {
-		return fmt.Errorf("git %s: %w", e.name, e.cause)
+// failed says why git ended with err, and what it printed then; why it was killed
+// if we did that.
+func (r *Remote) failed(err, killed error, out, errs []byte) error {
+	if killed != nil {
+		return killed
 	}
-	if errors.Is(e.err, exec.ErrNotFound) {
-		return fmt.Errorf("git %s or later is needed: %w", oldest, e.err)
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("git %s or later is needed: %w", oldest, err)
 	}
 	text := string(errs)
 	if refs := rejections(out); refs != "" { // what push --porcelain says of each
 		text += "\n" + refs
 	}
-	return fmt.Errorf("git %s: %w", e.name, explain(r.redact(text), e.err))
+	return explain(r.redact(text), err)
 }
 
 // child is a git that runs for long beside its caller, and does not speak to the
@@ -123,7 +121,7 @@ func (r *Remote) start(ctx context.Context, c call) (*child, error) {
 	}
 	cmd.Stderr = &k.errs
 	if err := cmd.Start(); err != nil {
-		return nil, r.failed(ending{k.name, err, context.Cause(ctx)}, nil, nil)
+		return nil, k.failed(err)
 	}
 	return k, nil
 }
@@ -132,9 +130,13 @@ func (r *Remote) start(ctx context.Context, c call) (*child, error) {
 func (k *child) wait() error {
 	k.waited = true
 	if err := k.cmd.Wait(); err != nil {
-		return k.remote.failed(ending{k.name, err, k.cause()}, nil, k.errs.text())
+		return k.failed(err)
 	}
 	return nil
+}
+
+func (k *child) failed(err error) error {
+	return fmt.Errorf("git %s: %w", k.name, k.remote.failed(err, k.cause(), nil, k.errs.text()))
 }
 
 // Close kills it, and gives why it died if it did so by itself.
@@ -152,7 +154,7 @@ func (k *child) Close() error {
 	if signal(err) == syscall.SIGKILL { // ours, while it was still telling why
 		err = errKilled
 	}
-	return k.remote.failed(ending{k.name, err, k.cause()}, nil, k.errs.text())
+	return k.failed(err)
 }
 
 var errKilled = errors.New("it was killed")

@@ -164,6 +164,24 @@ func (k *child) Close() error {
 
 var errKilled = errors.New("it was killed")
 
+// fail ends it after talking to it gave err. One that takes or gives nothing more
+// has ended by itself, and why is said too.
+func (k *child) fail(err error) error {
+	var died error
+	switch {
+	case err == io.EOF:
+		died, err = k.wait(), io.ErrUnexpectedEOF
+	case errors.Is(err, syscall.EPIPE):
+		died = k.wait()
+	default:
+		k.Close()
+	}
+	if died != nil {
+		return fmt.Errorf("%w: %w", died, err)
+	}
+	return fmt.Errorf("git %s: %w", k.name, err)
+}
+
 // bounded keeps what is written to it, up to most bytes: more is an error, or
 // drops the oldest lines.
 type bounded struct {

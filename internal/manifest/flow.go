@@ -164,7 +164,9 @@ func (s *scanner) token(p int) (end int, text []byte, err error) {
 	case s.indicator(p, '-'), s.indicator(p, '?'), bytes.IndexByte([]byte("{}[],:&!|>%@`#"), s.text[p]) >= 0:
 		return 0, nil, s.fail(p, "not understood: %.20q", s.text[p:])
 	default:
-		end = s.flowPlain(p)
+		if end = s.flowPlain(p); end < 0 {
+			return 0, nil, s.fail(p, "not understood: %.20q", s.text[p:])
+		}
 		text = s.text[p:end]
 	}
 	if bytes.IndexByte(text, '\n') >= 0 {
@@ -173,15 +175,15 @@ func (s *scanner) token(p int) (end int, text []byte, err error) {
 	return end, text, nil
 }
 
-// flowPlain is where the plain scalar at p ends.
+// flowPlain is where the plain scalar at p ends, -1 if parsers disagree.
 func (s *scanner) flowPlain(p int) int {
 	end := p
 	for ; p < len(s.text); p++ {
 		c := s.text[p]
 		switch {
-		case bytes.IndexByte([]byte(",[]{}"), c) >= 0,
-			c == ':' && (p+1 == len(s.text) || bytes.IndexByte([]byte(" \t\r\n,[]{}"), s.text[p+1]) >= 0),
-			c == '#' && (space(s.text[p-1]) || s.text[p-1] == '\n'):
+		case c == ':' && p+1 < len(s.text) && bytes.IndexByte([]byte(",[]{}?"), s.text[p+1]) >= 0:
+			return -1
+		case bytes.IndexByte([]byte(",[]{}"), c) >= 0, s.indicator(p, ':'), c == '#' && (space(s.text[p-1]) || s.text[p-1] == '\n'):
 			return end
 		case !space(c) && c != '\n' && c != '\r':
 			end = p + 1

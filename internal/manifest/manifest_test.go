@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+	yaml "go.yaml.in/yaml/v3"
 
 	"sluice/internal/manifest"
 )
@@ -154,9 +154,34 @@ func decode(text string) (all []any, err error) {
 			return nil, err
 		}
 		if v != nil {
-			all = append(all, v)
+			all = append(all, named(v))
 		}
 	}
+}
+
+// named is a value whose keys are all text.
+func named(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = named(v[i])
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = named(v[key])
+		}
+	case map[any]any:
+		all := map[string]any{}
+		for key, value := range v {
+			text, ok := key.(string)
+			if !ok {
+				text = fmt.Sprintf("%T %v", key, key)
+			}
+			all[text] = named(value)
+		}
+		return all
+	}
+	return v
 }
 
 // less is a value without fields; none: nothing is left of it.
@@ -188,4 +213,29 @@ func less(v any, fields []string, root bool) (out any, none bool) {
 		return v, some && len(v) == 0
 	}
 	return v, false
+}
+
+func FuzzCut(f *testing.F) {
+	for _, s := range []string{
+		"status:\n  a: 1\nmetadata:\n  uid: 1\n  name: x\n", "a: |\n  text\nstatus:\n  b: c\n    # text?\nb: 2\n", "spec:\n- deep:\n  - er: 1\n    b: 2\n  - b: >+\n      x\n\n",
+		"metadata: {\n  name: 'it''s', # c\n  uid: \"a}b\\\"\",\n}\nstatus: [\n]\n", "status: a\n  b\n\n  c\na: b\n  - status\n---\nx\n", "items:\n- status: 3\n  a: &x [1]\n- *x\n", "metadata:\n  annotations:\n    kubectl.kubernetes.io/last-applied-configuration: |\n      {}\n",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		text = head + text
+		out, err := manifest.Cut([]byte(text), fields)
+		if err != nil {
+			if string(out) != text {
+				t.Errorf("%v, but the text has changed", err)
+			}
+			return
+		}
+		if why := wrong(text, string(out)); why != "" {
+			t.Errorf("%q became %q: %s", text, out, why)
+		}
+		if again, err := manifest.Cut(bytes.Clone(out), fields); err != nil || !bytes.Equal(again, out) {
+			t.Errorf("%q became %q, and that %q, %v", text, out, again, err)
+		}
+	})
 }

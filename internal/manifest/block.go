@@ -140,12 +140,13 @@ func (s *scanner) element(n node) (emptied bool, err error) {
 	if s.ends(p) {
 		return s.below(dash+1, col, false, n)
 	}
-	list := s.indicator(p, '-')
-	_, _, ok, err := s.key(p)
-	if err != nil {
-		return false, err
+	list, mapping := s.indicator(p, '-'), false
+	if !list {
+		if _, _, mapping, err = s.key(p); err != nil {
+			return false, err
+		}
 	}
-	if !list && !ok {
+	if !list && !mapping {
 		if p = s.properties(p); s.ends(s.blanks(p)) {
 			return s.below(p, col, false, n)
 		}

@@ -8,6 +8,8 @@ func (s *scanner) key(p int) (key []byte, after int, ok bool, err error) {
 	switch c := s.text[p]; {
 	case s.indicator(p, '?'):
 		return nil, 0, false, s.fail(p, "a complex key")
+	case s.indicator(p, '-'):
+		return nil, 0, false, s.fail(p, "a key is expected")
 	case c == '"' || c == '\'':
 		return s.quotedKey(p)
 	case bytes.IndexByte([]byte("{}[],&*!|>%@`"), c) >= 0:

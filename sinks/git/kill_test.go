@@ -1,0 +1,3 @@
+package git_test
+
+func child(string) int { return 0 }

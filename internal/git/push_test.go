@@ -2,12 +2,14 @@ package git_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"sluice/internal/git"
 	"sluice/internal/unit"
@@ -58,6 +60,61 @@ func TestTheSecondOfTwoPushesIsRaced(t *testing.T) {
 			}
 			w.git("fsck", "--strict")
 		})
+	}
+}
+
+func TestManyWritersOfABranchAllLand(t *testing.T) {
+	w := newWorld(t, "sha1")
+	base := w.seed(files{"a": "1"})
+	const writers, each = 4, 3
+	var g errgroup.Group
+	for i := range writers {
+		r := w.repo()
+		g.Go(func() error {
+			for k := range each {
+				if err := w.land(r, files{fmt.Sprintf("dir%d/%d", i, k): "x"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	w.check(g.Wait())
+	if got, want := w.git("rev-list", "--count", string(base)+"..main"), fmt.Sprint(writers*each); got != want {
+		t.Errorf("commits: got %s, want %s", got, want)
+	}
+	if got := len(w.tree("main")); got != 1+writers*each {
+		t.Errorf("files: got %d, want %d", got, 1+writers*each)
+	}
+	w.git("fsck", "--strict")
+}
+
+// land makes a commit of files upon the branch until it is the first.
+func (w *world) land(r *git.Repo, f files) error {
+	for {
+		base, err := r.Fetch(w.Context(), git.Want{Ref: branch})
+		if err != nil {
+			return err
+		}
+		im, err := r.Import(w.Context())
+		if err != nil {
+			return err
+		}
+		err = add(im, r, git.Commit{Ref: branch, Parent: base, Message: "m"}, f)
+		if err != nil {
+			return err
+		}
+		ids, err := im.Done()
+		if err != nil {
+			return err
+		}
+		if err := im.Close(); err != nil {
+			return err
+		}
+		err = r.Push(w.Context(), git.Update{Ref: branch, Old: base, New: ids[0]})
+		if !errors.Is(err, git.ErrRaced) {
+			return err
+		}
 	}
 }
 

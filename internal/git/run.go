@@ -54,7 +54,11 @@ func (r *Remote) once(ctx context.Context, c call, a access) ([]byte, error) {
 	}
 	out, errs := &bounded{most: mostOutput}, &bounded{most: mostErrors, tail: true}
 	cmd.Stdout, cmd.Stderr = out, errs
-	if err := cmd.Run(); err != nil {
+	run := cmd.Run
+	if a.remote {
+		run = func() error { return guarded(cmd) }
+	}
+	if err := run(); err != nil {
 		return nil, r.failed(err, context.Cause(ctx), out.text(), errs.text())
 	}
 	if c.both {
@@ -63,8 +67,9 @@ func (r *Remote) once(ctx context.Context, c call, a access) ([]byte, error) {
 	return out.text(), nil
 }
 
-// command makes a git ready. It is killed with all its children when ctx ends,
-// and does not outlive this process.
+// command makes a git ready, in a process group of its own: a Ctrl-C in a
+// terminal is for us to handle. It is ended with all its children when ctx ends.
+// When this process dies, it reads the end of its input or writes to nobody.
 func (r *Remote) command(ctx context.Context, c call, a access) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, c.args...)
 	cmd.Dir = c.dir
@@ -72,8 +77,8 @@ func (r *Remote) command(ctx context.Context, c call, a access) *exec.Cmd {
 		cmd.Dir = "/" // and not in a repository that happens to be around
 	}
 	cmd.Env = r.environ(c, a)
-	cmd.SysProcAttr = bind()
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = linger
 	return cmd
 }
@@ -84,7 +89,7 @@ func (r *Remote) failed(err, killed error, out, errs []byte) error {
 	if killed != nil {
 		return killed
 	}
-	if errors.Is(err, exec.ErrNotFound) {
+	if e, ok := errors.AsType[*exec.Error](err); ok && e.Name == program {
 		return fmt.Errorf("git %s or later is needed: %w", oldest, err)
 	}
 	text := string(errs)

@@ -72,7 +72,7 @@ func TestManyWritersOfABranchAllLand(t *testing.T) {
 		r := w.repo()
 		g.Go(func() error {
 			for k := range each {
-				if err := w.land(r, files{fmt.Sprintf("dir%d/%d", i, k): "x"}); err != nil {
+				if err := w.land(r, fmt.Sprintf("dir%d/%d", i, k)); err != nil {
 					return err
 				}
 			}
@@ -89,8 +89,9 @@ func TestManyWritersOfABranchAllLand(t *testing.T) {
 	w.git("fsck", "--strict")
 }
 
-// land makes a commit of files upon the branch until it is the first.
-func (w *world) land(r *git.Repo, f files) error {
+// land makes a commit of a file upon the branch until it is the first. Every
+// second one has a reference of its own, too.
+func (w *world) land(r *git.Repo, name string) error {
 	for {
 		base, err := r.Fetch(w.Context(), git.Want{Ref: branch})
 		if err != nil {
@@ -100,7 +101,7 @@ func (w *world) land(r *git.Repo, f files) error {
 		if err != nil {
 			return err
 		}
-		err = add(im, r, git.Commit{Ref: branch, Parent: base, Message: "m"}, f)
+		err = add(im, r, git.Commit{Ref: branch, Parent: base, Message: "m"}, files{name: "x"})
 		if err != nil {
 			return err
 		}
@@ -111,7 +112,11 @@ func (w *world) land(r *git.Repo, f files) error {
 		if err := im.Close(); err != nil {
 			return err
 		}
-		err = r.Push(w.Context(), git.Update{Ref: branch, Old: base, New: ids[0]})
+		updates := []git.Update{{Ref: branch, Old: base, New: ids[0]}}
+		if name[len(name)-1]&1 != 0 {
+			updates = append(updates, git.Update{Ref: "refs/sluice/" + name, New: ids[0]})
+		}
+		err = r.Push(w.Context(), updates...)
 		if !errors.Is(err, git.ErrRaced) {
 			return err
 		}

@@ -3,6 +3,7 @@ package git_test
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -108,6 +109,26 @@ func quote(name string) string {
 		fmt.Fprintf(&b, `\%03o`, c)
 	}
 	return `"` + b.String() + `"`
+}
+
+// tree makes a tree of lines as ls-tree prints them, in their order.
+func (h *history) tree(lines ...string) string {
+	h.t.Helper()
+	var raw []byte
+	for _, line := range lines {
+		about, name, _ := strings.Cut(line, "\t")
+		f := strings.Fields(about)
+		id, err := hex.DecodeString(f[2])
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		raw = append(append(raw, f[0]+" "+name+"\x00"...), id...)
+	}
+	file := filepath.Join(h.t.TempDir(), "tree")
+	if err := os.WriteFile(file, raw, 0o666); err != nil {
+		h.t.Fatal(err)
+	}
+	return h.Git(h.t, "hash-object", "-w", "-t", "tree", "--literally", file)
 }
 
 // drop makes a commit one that nobody can fetch any more: the branch is at

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +70,68 @@ func TestAPassOfWhatIsNewKeepsTheContract(t *testing.T) {
 	pipelinetest.TestSource(t, pipelinetest.SourceCase{Positions: 4, Open: func(t *testing.T) pipeline.Source {
 		return later{build(t, h.config(), kind.Env{New: true}), move(old), move(now)}
 	}})
+}
+
+func TestWhatWasDeletedComesFirst(t *testing.T) {
+	h := newHistory(t)
+	old := h.commit(files{"a": "1", "b/c": "2", "d": "3", "e": "4"})
+	now := h.commit(files{"a": "new", "b/c": gone, "b": "a file now", "e": gone})
+	move := func(to string) func() { return func() { h.Git(t, "update-ref", "refs/heads/main", to) } }
+	r, lanes := open(t, later{build(t, h.config(), kind.Env{New: true}), move(old), move(now)}, &pipeline.Pass{})
+	items := read(t, r, lanes[0], pipeline.Position{})
+	equal(t, "keys", keysOf(items), []string{"b/c", "e", "a", "b"})
+	for i, it := range items {
+		if it.Delete != (i < 2) {
+			t.Errorf("%s: delete is %v", it.Key, it.Delete)
+		}
+		equal(t, "after "+it.Key, keysOf(read(t, r, lanes[0], it.Pos)), keysOf(items[i+1:]))
+	}
+}
+
+func TestEachFileIsInOneLane(t *testing.T) {
+	h := newHistory(t)
+	h.commit(many(100))
+	r, lanes := open(t, build(t, h.config(), kind.Env{}), &pipeline.Pass{Parallel: 3})
+	var keys []string
+	var bytes int64
+	for _, lane := range lanes {
+		keys = append(keys, keysOf(read(t, r, lane, pipeline.Position{}))...)
+		bytes += lane.Bytes
+	}
+	equal(t, "keys", keys, slices.Sorted(maps.Keys(many(100))))
+	if len(lanes) != 12 || bytes < 80_000 {
+		t.Errorf("got %d lanes, %d bytes expected", len(lanes), bytes)
+	}
+}
+
+func TestInsideAnItemThatItemComesFirst(t *testing.T) {
+	h := newHistory(t)
+	h.commit(files{"a": "1", "b": "2", "c": "3", "d": "4"})
+	r, lanes := open(t, build(t, h.config(), kind.Env{}), &pipeline.Pass{})
+	from := pipeline.Position{Token: "+a", Inner: "1", Key: "c"} // b was left out when it was saved
+	equal(t, "inside of c", keysOf(read(t, r, lanes[0], from)), []string{"c", "d"})
+}
+
+func TestATreeThatIsOutOfOrderIsAnError(t *testing.T) {
+	h := newHistory(t)
+	id := h.commit(files{"a": "1", "b": "2"})
+	tree := h.Git(t, "ls-tree", id)
+	a, b, _ := strings.Cut(tree, "\n")
+	h.Git(t, "update-ref", "refs/heads/main", h.Git(t, "commit-tree", "-m", "wrong", h.tree(b, a)))
+	_, err := newRun(t, h.config()).run(t)
+	says(t, "b before a", err, `lists "a" after "b"`)
+}
+
+func TestAPositionThatIsNoneIsAnError(t *testing.T) {
+	h := newHistory(t)
+	h.commit(files{"a": "1"})
+	r, lanes := open(t, build(t, h.config(), kind.Env{}), &pipeline.Pass{})
+	for _, token := range []string{"a", "+\x00zz"} {
+		err := r.Read(t.Context(), lanes[0], pipeline.Position{Token: token}, nil)
+		says(t, token, err, "position")
+	}
+	lanes[0].Spec = "?"
+	says(t, "spec", r.Read(t.Context(), lanes[0], pipeline.Position{}, nil), "plan")
 }
 
 func TestEachFileIsAnItem(t *testing.T) {

@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-engines test-stores test-faults test-short test-mutations bench bench-read bench-load bench-s3 lint demo clean
+.PHONY: build run test test-engines test-stores test-faults test-short test-mutations bench bench-read bench-load bench-s3 bench-git lint demo clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -67,6 +67,11 @@ KEYS ?= 1000000
 BIG ?= 1GiB
 bench-s3: build
 	SLUICE_REQUIRE_SERVERS=1 $(WITH) -stores versitygw $(GO) run ./bench/s3 -parts $(PARTS) -objects $(OBJECTS) -keys $(KEYS) -big $(BIG) -runs $(RUNS) -sluice $(BIN)
+
+# A bucket kept as Git history, beside a shell script that does it:
+# make bench-git OBJECTS=100000
+bench-git: build
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) -stores versitygw $(GO) run ./bench/git -objects $(OBJECTS) -sluice $(BIN)
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w $$files"; exit 1; }

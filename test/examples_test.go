@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -102,17 +101,13 @@ var examples = map[string]func(t *testing.T, e *example){
 		e.loaded(t, 3)
 	},
 	"notifications-webhook.yaml": func(t *testing.T, e *example) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		e.set("WEBHOOK=" + l.Addr().String())
+		address := freeAddress(t)
+		e.set("WEBHOOK=" + address)
 		e.once(t)
 		p := e.start(t, "run", "-c", "sluice.yaml")
 		e.from.put(t, "a.json.gz", zipped(generated(3, 50), "loaded"))
 		for begin := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-			reply, err := http.Post("http://"+l.Addr().String()+"/", "application/json", strings.NewReader(notifytest.Created(e.from.name, "a.json.gz")))
+			reply, err := http.Post("http://"+address+"/", "application/json", strings.NewReader(notifytest.Created(e.from.name, "a.json.gz")))
 			if err == nil {
 				reply.Body.Close()
 				break

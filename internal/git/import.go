@@ -30,6 +30,7 @@ type Import struct {
 var (
 	errClosed = errors.New("fast-import: it is closed")
 	errMore   = errors.New("it has more bytes than it should")
+	errNoPath = errors.New("a change of a file without a path")
 )
 
 // Import starts a fast-import. The end of ctx kills it. Close it in any case.
@@ -61,7 +62,7 @@ func (im *Import) Blob(size int64, src io.Reader) error {
 	im.out.Write(im.line)
 	n, err := io.CopyN(im.out, src, size)
 	switch {
-	case err == io.EOF:
+	case err == io.EOF: // of src
 		err = fmt.Errorf("blob of %d bytes: it ended after %d: %w", size, n, io.ErrUnexpectedEOF)
 	case err != nil:
 		err = fmt.Errorf("blob of %d bytes: %w", size, err)
@@ -89,12 +90,9 @@ func ended(src io.Reader) error {
 	return err
 }
 
-// fail kills the import. If it died by itself, why is the better error.
+// fail ends the import. If it died by itself, why is the better error.
 func (im *Import) fail(err error) error {
-	im.err = fmt.Errorf("fast-import: %w", err)
-	if died := im.child.Close(); died != nil {
-		im.err = died
-	}
+	im.err = im.child.fail(err)
 	return im.err
 }
 

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"sluice/internal/crash"
 )
 
 // call is one run of git.
@@ -56,14 +54,11 @@ func (r *Remote) once(ctx context.Context, c call, a access) ([]byte, error) {
 	}
 	out, errs := &bounded{most: mostOutput}, &bounded{most: mostErrors, tail: true}
 	cmd.Stdout, cmd.Stderr = out, errs
-	err := cmd.Start()
-	if err == nil {
-		if c.name() == "push" {
-			crash.Point(crash.InPush)
-		}
-		err = cmd.Wait()
+	run := cmd.Run
+	if a.remote {
+		run = func() error { return guarded(cmd, c.name()) }
 	}
-	if err != nil {
+	if err := run(); err != nil {
 		return nil, r.failed(err, context.Cause(ctx), out.text(), errs.text())
 	}
 	if c.both {
@@ -72,8 +67,9 @@ func (r *Remote) once(ctx context.Context, c call, a access) ([]byte, error) {
 	return out.text(), nil
 }
 
-// command makes a git ready. It is killed with all its children when ctx ends,
-// and does not outlive this process.
+// command makes a git ready, in a process group of its own: a Ctrl-C in a
+// terminal is for us to handle. It is ended with all its children when ctx ends.
+// When this process dies, it reads the end of its input or writes to nobody.
 func (r *Remote) command(ctx context.Context, c call, a access) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, c.args...)
 	cmd.Dir = c.dir
@@ -81,8 +77,8 @@ func (r *Remote) command(ctx context.Context, c call, a access) *exec.Cmd {
 		cmd.Dir = "/" // and not in a repository that happens to be around
 	}
 	cmd.Env = r.environ(c, a)
-	cmd.SysProcAttr = bind()
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = linger
 	return cmd
 }
@@ -93,7 +89,7 @@ func (r *Remote) failed(err, killed error, out, errs []byte) error {
 	if killed != nil {
 		return killed
 	}
-	if errors.Is(err, exec.ErrNotFound) {
+	if e, ok := errors.AsType[*exec.Error](err); ok && e.Name == program {
 		return fmt.Errorf("git %s or later is needed: %w", oldest, err)
 	}
 	text := string(errs)
@@ -148,25 +144,34 @@ func (k *child) failed(err error) error {
 	return fmt.Errorf("git %s: %w", k.name, k.remote.failed(err, k.cause(), nil, k.errs.text()))
 }
 
-// Close kills it, and gives why it died if it did so by itself.
-func (k *child) Close() error {
+// Close kills it, if nobody has waited for its end.
+func (k *child) Close() {
 	if k.waited {
-		return nil
+		return
 	}
-	_ = syscall.Kill(-k.cmd.Process.Pid, syscall.SIGKILL) // it may be gone
-	k.stdin.Close()
 	k.waited = true
-	err := k.cmd.Wait()
-	if err == nil || k.errs.empty() {
-		return nil
-	}
-	if signal(err) == syscall.SIGKILL { // ours, while it was still telling why
-		err = errKilled
-	}
-	return k.failed(err)
+	_ = syscall.Kill(-k.cmd.Process.Pid, syscall.SIGKILL) // it is there until it is waited for
+	k.stdin.Close()
+	_ = k.cmd.Wait() // killed
 }
 
-var errKilled = errors.New("it was killed")
+// fail ends it after talking to it gave err. One that takes or gives nothing more
+// has ended by itself, and why is said too.
+func (k *child) fail(err error) error {
+	var died error
+	switch {
+	case err == io.EOF:
+		died, err = k.wait(), io.ErrUnexpectedEOF
+	case errors.Is(err, syscall.EPIPE):
+		died = k.wait()
+	default:
+		k.Close()
+	}
+	if died != nil {
+		return fmt.Errorf("%w: %w", died, err)
+	}
+	return fmt.Errorf("git %s: %w", k.name, err)
+}
 
 // bounded keeps what is written to it, up to most bytes: more is an error, or
 // drops the oldest lines.
@@ -198,5 +203,3 @@ func (b *bounded) text() []byte {
 	_, rest, _ := bytes.Cut(b.buf, []byte{'\n'})
 	return rest
 }
-
-func (b *bounded) empty() bool { return len(b.buf) == 0 }

@@ -135,8 +135,13 @@ const stageSize = 1 << 30
 func (w *writer) stageRef() string { return "refs/sluice/staging/" + refName(w.pass.Pipeline) }
 
 // pushPart pushes one part. What a killed run left on the ref is in the way.
+//
+// A push leaves out files of commits that are not its ancestors, as parts are
+// not, only from a repository whose history is cut off. One that began with an
+// empty branch has that cut off once it has fetched the first part.
 func (w *writer) pushPart(ctx context.Context, part git.OID) error {
-	if w.staged == "" {
+	first := w.staged == ""
+	if first {
 		left, err := w.repo.Resolve(ctx, w.stageRef())
 		if err == nil && left != "" {
 			err = w.repo.Push(ctx, git.Update{Ref: w.stageRef(), Old: left})
@@ -149,5 +154,9 @@ func (w *writer) pushPart(ctx context.Context, part git.OID) error {
 		return fmt.Errorf("part: %w", err)
 	}
 	w.staged = part
-	return nil
+	if !first || w.base.tip != "" {
+		return nil
+	}
+	_, err := w.repo.Fetch(ctx, git.Want{Ref: w.stageRef()})
+	return err
 }

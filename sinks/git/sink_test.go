@@ -283,7 +283,7 @@ func TestLargeFiles(t *testing.T) {
 		w.MaxFileSize = 10
 		f := files{"small": "1", "large": "1"}
 		w.sync(f)
-		f["large"] = strings.Repeat("x", 100)
+		f["large"] = strings.Repeat("x", 101)
 		if _, err := w.run(&source{files: f, size: size}); err == nil || !strings.Contains(err.Error(), "large: it is larger than max_file_size: 10B") || w.commits() != 1 {
 			t.Errorf("fail: got %v, %d commits", err, w.commits())
 		}
@@ -291,7 +291,7 @@ func TestLargeFiles(t *testing.T) {
 		w.must(&source{files: f, size: size})
 		w.has(under(files{"small": "1", "large": "1"}, nil))
 		w.LargeFiles = "pointer"
-		want := under(files{"small": "1", "large": "This file stands for an object that is larger than 10B.\nkey: large\nversion: v100xxxxxxxxxx\nsize: 100\n"}, nil)
+		want := under(files{"small": "1", "large": "This file stands for an object that is larger than 10B.\nkey: large\nversion: v101xxxxxxxxxx\nsize: 101\n"}, nil)
 		for range 2 {
 			w.must(&source{files: f, size: size})
 			w.has(want)

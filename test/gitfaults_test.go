@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"sluice/test/faultproxy"
@@ -71,18 +73,18 @@ func object(r *http.Request) bool {
 func TestFaultsOfASyncAreSurvived(t *testing.T) {
 	long(t)
 	for name, f := range map[string]fault{
-		"an object answered 503":                {store: &faultproxy.Rule{Match: object, Times: 2, Status: 503, Body: slowDown}},
-		"an object cut in its middle":           {store: &faultproxy.Rule{Match: object, CutAfter: 9000}},
-		"a listing answered 503":                {store: &faultproxy.Rule{Query: "list-type=2", Times: 2, Status: 503, Body: slowDown}},
-		"the remote is slow":                    {remote: &faultproxy.Rule{Times: -1, Delay: 700 * time.Millisecond}},
-		"the remote answers 503":                {remote: &faultproxy.Rule{Times: 3, Status: 503}},
-		"a fetch cut in its middle":             {remote: &faultproxy.Rule{Match: fetch, CutAfter: 60}},
-		"connections to the remote are lost":    {remote: &faultproxy.Rule{Times: 3, Cut: true}},
-		"a push answered 502":                   {remote: &faultproxy.Rule{Match: receive, Times: 2, Status: 502}},
-		"a push lost before the server has it":  {remote: &faultproxy.Rule{Match: receive, Cut: true}},
-		"a push lost after it was accepted":     {remote: &faultproxy.Rule{Match: receive, Late: true, Cut: true}},
-		"a push answered 504, accepted":         {remote: &faultproxy.Rule{Match: receive, Late: true, Status: 504, Body: gateway}},
-		"the answer to a push cut in its mddle": {remote: &faultproxy.Rule{Match: receive, CutAfter: 20}},
+		"an object answered 503":                 {store: &faultproxy.Rule{Match: object, Times: 2, Status: 503, Body: slowDown}},
+		"an object cut in its middle":            {store: &faultproxy.Rule{Match: object, CutAfter: 9000}},
+		"a listing answered 503":                 {store: &faultproxy.Rule{Query: "list-type=2", Times: 2, Status: 503, Body: slowDown}},
+		"the remote is slow":                     {remote: &faultproxy.Rule{Times: -1, Delay: 700 * time.Millisecond}},
+		"the remote answers 503":                 {remote: &faultproxy.Rule{Times: 3, Status: 503}},
+		"a fetch cut in its middle":              {remote: &faultproxy.Rule{Match: fetch, CutAfter: 60}},
+		"connections to the remote are lost":     {remote: &faultproxy.Rule{Times: 3, Cut: true}},
+		"a push answered 502":                    {remote: &faultproxy.Rule{Match: receive, Times: 2, Status: 502}},
+		"a push lost before the server has it":   {remote: &faultproxy.Rule{Match: receive, Cut: true}},
+		"a push lost after it was accepted":      {remote: &faultproxy.Rule{Match: receive, Late: true, Cut: true}},
+		"a push answered 504, accepted":          {remote: &faultproxy.Rule{Match: receive, Late: true, Status: 504, Body: gateway}},
+		"the answer to a push cut in its middle": {remote: &faultproxy.Rule{Match: receive, CutAfter: 20}},
 		"a server without filters": {around: func(t *testing.T, b *backup) {
 			b.history.Git(t, "config", "uploadpack.allowFilter", "false")
 		}},
@@ -126,6 +128,9 @@ func TestFaultsOfASyncAreSurvived(t *testing.T) {
 	}
 }
 
+// bodiless is an answer that is cut where its body begins.
+func bodiless(r *http.Response) { r.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF)) }
+
 // lockMain makes the lock file that git leaves when it is killed while it
 // changes main.
 func lockMain(t *testing.T, b *backup) string {
@@ -141,6 +146,7 @@ func lockMain(t *testing.T, b *backup) string {
 // abandoned puts lock files of git into what a run that was killed has left.
 func abandoned(t *testing.T, b *backup) {
 	t.Helper()
+	b.remote.Clear()
 	b.remote.Add(&faultproxy.Rule{Match: receive, Times: -1, Delay: time.Minute})
 	p := b.start(t, "run", "sync")
 	for begin := time.Now(); b.pushes() == 0 && time.Since(begin) < 20*time.Second; {
@@ -169,8 +175,8 @@ func abandoned(t *testing.T, b *backup) {
 func TestFaultsOfASyncLeaveTheBranchAsItWas(t *testing.T) {
 	long(t)
 	for name, f := range map[string]fault{
-		"an object answered 500":                        {store: &faultproxy.Rule{Match: object, Times: -1, Status: 500, Body: internals}, says: []string{"500", "in/a/large.txt"}},
-		"an object that is always cut at its beginning": {store: &faultproxy.Rule{Match: object, Times: -1, CutAfter: 1}, says: []string{"in/a/large.txt"}},
+		"an object answered 500":           {store: &faultproxy.Rule{Match: object, Times: -1, Status: 500, Body: internals}, says: []string{"500", "in/a/large.txt"}},
+		"an object whose body never comes": {store: &faultproxy.Rule{Match: object, Times: -1, Edit: bodiless}, says: []string{"in/a/large.txt"}},
 		"an object replaced while it is read": {store: &faultproxy.Rule{Match: object, CutAfter: 9000}, around: func(t *testing.T, b *backup) {
 			b.store.Clear()
 			b.store.Add(&faultproxy.Rule{Match: object, CutAfter: 9000, Do: func() {
@@ -188,7 +194,7 @@ func TestFaultsOfASyncLeaveTheBranchAsItWas(t *testing.T) {
 		"a lock file that stays":     {around: func(t *testing.T, b *backup) { lockMain(t, b) }, says: []string{"main"}},
 		"too much would be deleted":  {around: emptied, says: []string{"max_delete", "--max-delete"}},
 		"all of the bucket is empty": {around: func(t *testing.T, b *backup) { hidden(t, b) }, says: []string{"max_delete"}},
-		"the state's disk is full":   {around: func(t *testing.T, b *backup) { fullState(t, b) }, says: []string{"no space left on device"}},
+		"the state's disk is full":   {around: func(t *testing.T, b *backup) { fullState(t, b) }, says: []string{"No space left on device"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBackup(t, few(), "retry: 4s")

@@ -1,9 +1,14 @@
 package config_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goccy/go-yaml/ast"
@@ -33,11 +38,25 @@ func reference(t *testing.T) (asItIs, allGiven string) {
 // set or none.
 func sluice(env bool) config.Options {
 	return config.Options{
-		Workers:  4,
-		Env:      func(string) (string, bool) { return "x", env },
+		Workers: 4,
+		Env: func(name string) (string, bool) {
+			if name == "APP_KEY" {
+				return privateKey(), env
+			}
+			return "x", env
+		},
 		ReadFile: func(string) ([]byte, error) { return nil, os.ErrNotExist },
 	}
 }
+
+// privateKey is one of an App of GitHub.
+var privateKey = sync.OnceValue(func() string {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+})
 
 func TestTheReferenceRunsAsItIs(t *testing.T) {
 	asItIs, _ := reference(t)
@@ -269,7 +288,12 @@ func TestEveryKindStandsInTheReference(t *testing.T) {
 func TestNoIdentityHasASecret(t *testing.T) {
 	_, allGiven := reference(t)
 	o := sluice(true)
-	o.Env = func(string) (string, bool) { return "hunter2", true }
+	o.Env = func(name string) (string, bool) {
+		if name == "APP_KEY" {
+			return privateKey(), true
+		}
+		return "hunter2", true
+	}
 	f, err := config.Parse("config.yaml", []byte(allGiven), o)
 	if err != nil {
 		t.Fatal(err)

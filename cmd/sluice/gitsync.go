@@ -188,6 +188,7 @@ var syncTemplate = template.Must(template.New("").Funcs(template.FuncMap{
 #   {{line .}}
 {{- end}}{{end}}
 state: {{text (print .Values.WORK_DIR "/sluice")}}
+memory: 128MiB               # of the process, for four lanes
 http: 0.0.0.0:8080           # /metrics, as before, and /healthz and /readyz
 metrics: {git_sync: true}    # the metrics of git-sync, too, by the names they had
 pipelines:

@@ -144,25 +144,16 @@ func (k *child) failed(err error) error {
 	return fmt.Errorf("git %s: %w", k.name, k.remote.failed(err, k.cause(), nil, k.errs.text()))
 }
 
-// Close kills it, and gives why it died if it did so by itself.
-func (k *child) Close() error {
+// Close kills it, if nobody has waited for its end.
+func (k *child) Close() {
 	if k.waited {
-		return nil
+		return
 	}
-	_ = syscall.Kill(-k.cmd.Process.Pid, syscall.SIGKILL) // it may be gone
-	k.stdin.Close()
 	k.waited = true
-	err := k.cmd.Wait()
-	if err == nil || k.errs.empty() {
-		return nil
-	}
-	if signal(err) == syscall.SIGKILL { // ours, while it was still telling why
-		err = errKilled
-	}
-	return k.failed(err)
+	_ = syscall.Kill(-k.cmd.Process.Pid, syscall.SIGKILL) // it is there until it is waited for
+	k.stdin.Close()
+	_ = k.cmd.Wait() // killed
 }
-
-var errKilled = errors.New("it was killed")
 
 // fail ends it after talking to it gave err. One that takes or gives nothing more
 // has ended by itself, and why is said too.
@@ -212,5 +203,3 @@ func (b *bounded) text() []byte {
 	_, rest, _ := bytes.Cut(b.buf, []byte{'\n'})
 	return rest
 }
-
-func (b *bounded) empty() bool { return len(b.buf) == 0 }

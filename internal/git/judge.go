@@ -67,6 +67,9 @@ func judgeRefs(refs, own, theirs string) *verdict {
 			return v
 		}
 	}
+	if strings.Contains(refs, "transaction failed") && strings.Contains(theirs, "cannot lock ref") { // of an atomic push
+		return &verdict{raced: true}
+	}
 	if v := find(refRules, refs); v != nil {
 		return v
 	}

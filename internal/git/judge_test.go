@@ -66,6 +66,7 @@ var said = []struct{ words, want string }{
 	{"remote: error: cannot lock ref 'refs/heads/main': is at 1 but expected 2\n!\ta:refs/heads/main\t[remote rejected] (failed to update ref)", "raced"},
 	{"!\ta:refs/heads/main\t[remote rejected] (cannot lock ref 'refs/heads/main': is at 1 but expected 2)", "raced"},
 	{"!\ta:refs/heads/main\t[remote rejected] (incorrect old value provided)", "raced"},
+	{"remote: error: cannot lock ref 'refs/heads/main': is at 1 but expected 2\n!\ta:refs/heads/main\t[remote rejected] (atomic transaction failed)", "raced"},
 	{"!\ta:refs/heads/main\t[remote rejected] (reference already exists)", "raced"},
 	{"!\ta:refs/heads/main\t[rejected] (stale info)\n!\tb:refs/sluice/p\t[rejected] (atomic push failed)", "raced"},
 	{"remote: error: cannot lock ref 'refs/heads/main': Unable to create '/x/refs/heads/main.lock': File exists.\n!\ta:refs/heads/main\t[remote rejected] (failed to update ref)", "locked"},

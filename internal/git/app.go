@@ -60,7 +60,7 @@ func (a *App) problems(at address) (list []kind.Problem) {
 			list = append(list, kind.Problem{Option: "github_app.key", Message: err.Error()})
 		}
 	}
-	api, err := parseAddress(a.api(at))
+	api, err := parseAddress(a.api(at) + "/app")
 	if err != nil || !api.web() || api.scheme == "http" && !api.local() {
 		list = append(list, kind.Problem{Option: "github_app.api", Message: "write it as https://host/api/v3"})
 	}

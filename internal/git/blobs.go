@@ -68,20 +68,14 @@ func (b *Blobs) Open(id OID) (size int64, body io.ReadCloser, err error) {
 	return size, b.open, nil
 }
 
-// fail ends the child: what it prints next cannot be told apart any more. If it
-// died by itself, why is the better error.
+// fail ends the git: what it prints next cannot be told apart any more.
 func (b *Blobs) fail(err error) error {
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	b.err = fmt.Errorf("cat-file: %w", err)
-	if died := b.child.Close(); died != nil {
-		b.err = fmt.Errorf("%w: %w", died, err)
-	}
+	b.err = b.child.fail(err)
 	return b.err
 }
 
-// Close ends the git, and a body that is open.
+// Close ends the git, and a body that is open. It may be called again, and does
+// not fail.
 func (b *Blobs) Close() error {
 	b.repo.release(b)
 	if b.err == nil {

@@ -49,22 +49,21 @@ func (im *Import) Begin(c Commit) {
 }
 
 // Delete removes a path from the tree, with all that is below it.
-func (im *Import) Delete(path string) {
-	im.write(append(appendPath(append(im.line[:0], "D "...), path), '\n'))
-}
+func (im *Import) Delete(path string) { im.change("D ", path) }
 
 // Modify makes a path a regular file with the content of a blob, which the
 // import took before or the repository has.
-func (im *Import) Modify(path string, blob OID) {
-	b := append(im.line[:0], "M 100644 "...)
-	b = append(append(b, blob...), ' ')
-	im.write(append(appendPath(b, path), '\n'))
-}
+func (im *Import) Modify(path string, blob OID) { im.change("M 100644 "+string(blob)+" ", path) }
 
-func (im *Import) write(line []byte) {
-	im.line = line
-	if im.err == nil {
-		im.out.Write(line) // the writer keeps an error until Done
+// change writes a line about a path. An error of out is kept until Done.
+func (im *Import) change(what, path string) {
+	switch {
+	case im.err != nil:
+	case path == "": // D of it would remove everything
+		_ = im.fail(errNoPath)
+	default:
+		im.line = append(appendPath(append(im.line[:0], what...), path), '\n')
+		im.out.Write(im.line)
 	}
 }
 

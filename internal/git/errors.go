@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"unicode"
 )
 
 // ErrRaced is wrapped by the error of a push that came second: a reference is no
@@ -156,7 +157,7 @@ func words(text string) string {
 		if told := strings.TrimSpace(strings.TrimPrefix(line, "remote:")); told == "" || isNoise(told) {
 			continue
 		}
-		said = append(said, strings.ReplaceAll(line, "\t", " "))
+		said = append(said, line)
 		size += len(line) + 2
 	}
 	for len(said) > 1 && size > mostWords { // the end says most
@@ -164,7 +165,18 @@ func words(text string) string {
 		said = said[1:]
 	}
 	all := strings.Join(said, "; ")
-	return strings.ToValidUTF8(all[max(0, len(all)-2*mostWords):], "?")
+	return strings.Map(printable, strings.ToValidUTF8(all[max(0, len(all)-2*mostWords):], "?"))
+}
+
+// printable keeps a remote from writing to terminals what moves their cursor.
+func printable(c rune) rune {
+	switch {
+	case c == '\t':
+		return ' '
+	case unicode.IsControl(c):
+		return '?'
+	}
+	return c
 }
 
 func isNoise(line string) bool {

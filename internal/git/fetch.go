@@ -27,7 +27,7 @@ func (r *Repo) Fetch(ctx context.Context, what Want) (OID, error) {
 		filter = "--no-filter"
 	}
 	err := r.receive(ctx, call{args: []string{"fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", filter, "--", "origin", "+" + from + ":" + fetched}})
-	if refused, ok := errors.AsType[*Refused](err); ok && refused.Kind == Absent {
+	if absent(err) {
 		return "", nil
 	}
 	if err != nil {
@@ -40,6 +40,13 @@ func (r *Repo) Fetch(ctx context.Context, what Want) (OID, error) {
 		r.whole[id] = true
 	}
 	return id, err
+}
+
+// absent reports whether a fetch failed because the remote does not have what
+// was asked for.
+func absent(err error) bool {
+	refused, ok := errors.AsType[*Refused](err)
+	return ok && refused.Kind == Absent
 }
 
 // most is how many blobs are asked for at a time.

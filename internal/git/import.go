@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 )
 
@@ -30,6 +29,7 @@ type Import struct {
 var (
 	errClosed = errors.New("fast-import: it is closed")
 	errMore   = errors.New("it has more bytes than it should")
+	errNoPath = errors.New("a change of a file without a path")
 )
 
 // Import starts a fast-import. The end of ctx kills it. Close it in any case.
@@ -41,7 +41,7 @@ func (r *Repo) Import(ctx context.Context) (*Import, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	c, err := r.start(ctx, "fast-import", "--quiet", "--done", "--force", "--depth=0", "--date-format=raw", "--export-marks="+filepath.Join(r.dir, filepath.Base(f.Name())))
+	c, err := r.start(ctx, "fast-import", "--quiet", "--done", "--force", "--depth=0", "--date-format=raw", "--export-marks="+f.Name())
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (im *Import) Blob(size int64, src io.Reader) error {
 	im.out.Write(im.line)
 	n, err := io.CopyN(im.out, src, size)
 	switch {
-	case err == io.EOF:
+	case err == io.EOF: // of src
 		err = fmt.Errorf("blob of %d bytes: it ended after %d: %w", size, n, io.ErrUnexpectedEOF)
 	case err != nil:
 		err = fmt.Errorf("blob of %d bytes: %w", size, err)
@@ -89,12 +89,9 @@ func ended(src io.Reader) error {
 	return err
 }
 
-// fail kills the import. If it died by itself, why is the better error.
+// fail ends the import. If it died by itself, why is the better error.
 func (im *Import) fail(err error) error {
-	im.err = fmt.Errorf("fast-import: %w", err)
-	if died := im.child.Close(); died != nil {
-		im.err = died
-	}
+	im.err = im.child.fail(err)
 	return im.err
 }
 
@@ -141,12 +138,13 @@ func (im *Import) ids() ([]OID, error) {
 	return ids, nil
 }
 
-// Close kills the import unless it is done.
+// Close kills the import unless it is done. It may be called again, and does not
+// fail.
 func (im *Import) Close() error {
 	im.repo.release(im)
 	if im.err == nil {
 		im.err = errClosed
 	}
 	im.child.Close()
-	return os.Remove(im.marks)
+	return nil
 }

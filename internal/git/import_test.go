@@ -136,6 +136,25 @@ func TestABlobThatIsNotThereIsAnErrorAndNoRequest(t *testing.T) {
 	}
 }
 
+func TestAChangeWithoutAPathMakesNoCommit(t *testing.T) {
+	w := newWorld(t, "sha1")
+	r := w.repo()
+	base := w.commit(r, "", files{"a": "1"})
+	for name, change := range map[string]func(*git.Import){
+		"delete": func(im *git.Import) { im.Delete("") },
+		"modify": func(im *git.Import) { im.Modify("", w.oids(r, base)["a"]) },
+	} {
+		im, err := r.Import(t.Context())
+		w.check(err)
+		im.Begin(git.Commit{Ref: branch, Parent: base, Author: who, Committer: who, When: when, Message: "m"})
+		change(im)
+		if ids, err := im.Done(); err == nil || !strings.Contains(err.Error(), "without a path") {
+			t.Errorf("%s: got %q, %v, want an error", name, ids, err)
+		}
+		w.check(im.Close())
+	}
+}
+
 func TestNamesAndAddressesCannotBreakACommit(t *testing.T) {
 	w := newWorld(t, "sha1")
 	r := w.repo()
@@ -171,25 +190,27 @@ func TestTheIDOfABlobIsThatOfGit(t *testing.T) {
 	}
 }
 
-// TestALargeBlobNeedsLittleMemory sends 400 MB that do not compress.
+// TestALargeBlobNeedsLittleMemory imports, pushes, fetches and reads 64 MB, or
+// 400 MB that do not compress.
 func TestALargeBlobNeedsLittleMemory(t *testing.T) {
-	if os.Getenv("SLUICE_TEST_LARGE") == "" {
-		t.Skip("set SLUICE_TEST_LARGE to import and push 400 MB")
-	}
 	w := newWorld(t, "sha1")
+	size := int64(64 << 20)
+	bytes := func() io.Reader { return io.LimitReader(zeros{}, size) }
+	if os.Getenv("SLUICE_TEST_LARGE") != "" {
+		size = 400 << 20
+		bytes = func() io.Reader { return io.LimitReader(&noise{}, size) }
+	}
 	for _, option := range []string{"core.bigFileThreshold=1m", "receive.unpackLimit=1", "core.packedGitWindowSize=1m", "core.packedGitLimit=16m"} {
 		name, value, _ := strings.Cut(option, "=") // its processes are children, too
 		w.git("config", name, value)
 	}
 	r := w.repo()
-	const size = 400 << 20
 	h := r.BlobOID(size)
-	noise := func() io.Reader { return io.LimitReader(&noise{}, size) }
-	io.Copy(h, noise())
+	io.Copy(h, bytes())
 	im, err := r.Import(t.Context())
 	w.check(err)
 	defer im.Close()
-	w.check(im.Blob(size, noise()))
+	w.check(im.Blob(size, bytes()))
 	im.Begin(git.Commit{Ref: "refs/heads/main", Author: who, Committer: who, When: when, Message: "m"})
 	im.Modify("big", h.Sum())
 	ids, err := im.Done()
@@ -216,6 +237,13 @@ func TestALargeBlobNeedsLittleMemory(t *testing.T) {
 	if used.Maxrss > 60<<10 {
 		t.Errorf("largest child: got %d KiB, want at most 60 MiB", used.Maxrss)
 	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 // noise is bytes that do not compress, always the same.

@@ -19,7 +19,13 @@ type Update struct {
 // after which the remote has them all as they should be is none: the answer was
 // lost, or it came twice.
 func (r *Repo) Push(ctx context.Context, updates ...Update) error {
-	args := []string{"push", "--porcelain", "--progress", "--atomic"}
+	if len(updates) == 0 {
+		return nil
+	}
+	args := []string{"push", "--porcelain", "--progress"}
+	if len(updates) > 1 { // not every server can do that
+		args = append(args, "--atomic")
+	}
 	for _, u := range updates {
 		args = append(args, "--force-with-lease="+u.Ref+":"+string(u.Old))
 	}

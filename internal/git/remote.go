@@ -56,7 +56,7 @@ func (r *Remote) ask(ctx context.Context, c call) ([]byte, error) {
 			return out, nil
 		}
 		if err := r.again(ctx, &a, err, access); err != nil {
-			return nil, fmt.Errorf("%s: %w", r.name, err)
+			return nil, fmt.Errorf("%s %s: %w", c.name(), r.name, err)
 		}
 	}
 }

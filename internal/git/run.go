@@ -39,7 +39,11 @@ const (
 
 // run runs a git that does not speak to the remote, and gives what it prints.
 func (r *Remote) run(ctx context.Context, c call) ([]byte, error) {
-	return r.once(ctx, c, access{})
+	out, err := r.once(ctx, c, access{})
+	if err != nil {
+		return nil, fmt.Errorf("git %s: %w", c.name(), err)
+	}
+	return out, nil
 }
 
 // once runs a git with what it needs to be let in.
@@ -50,8 +54,12 @@ func (r *Remote) once(ctx context.Context, c call, a access) ([]byte, error) {
 	}
 	out, errs := &bounded{most: mostOutput}, &bounded{most: mostErrors, tail: true}
 	cmd.Stdout, cmd.Stderr = out, errs
-	if err := cmd.Run(); err != nil {
-		return nil, r.failed(ending{c.name(), err, context.Cause(ctx)}, out.text(), errs.text())
+	run := cmd.Run
+	if a.remote {
+		run = func() error { return guarded(cmd) }
+	}
+	if err := run(); err != nil {
+		return nil, r.failed(err, context.Cause(ctx), out.text(), errs.text())
 	}
 	if c.both {
 		return append(out.text(), errs.text()...), nil
@@ -59,8 +67,9 @@ func (r *Remote) once(ctx context.Context, c call, a access) ([]byte, error) {
 	return out.text(), nil
 }
 
-// command makes a git ready. It is killed with all its children when ctx ends,
-// and does not outlive this process.
+// command makes a git ready, in a process group of its own: a Ctrl-C in a
+// terminal is for us to handle. It is ended with all its children when ctx ends.
+// When this process dies, it reads the end of its input or writes to nobody.
 func (r *Remote) command(ctx context.Context, c call, a access) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, c.args...)
 	cmd.Dir = c.dir
@@ -68,32 +77,26 @@ func (r *Remote) command(ctx context.Context, c call, a access) *exec.Cmd {
 		cmd.Dir = "/" // and not in a repository that happens to be around
 	}
 	cmd.Env = r.environ(c, a)
-	cmd.SysProcAttr = bind()
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = linger
 	return cmd
 }
 
-// ending is how a git ended.
-type ending struct {
-	name  string // of the command
-	err   error
-	cause error // why it was killed by us; nil if it was not
-}
-
-// failed says why git failed.
-func (r *Remote) failed(e ending, out, errs []byte) error {
-	if e.cause != nil {
-		return fmt.Errorf("git %s: %w", e.name, e.cause)
+// failed says why git ended with err, and what it printed then; why it was killed
+// if we did that.
+func (r *Remote) failed(err, killed error, out, errs []byte) error {
+	if killed != nil {
+		return killed
 	}
-	if errors.Is(e.err, exec.ErrNotFound) {
-		return fmt.Errorf("git %s or later is needed: %w", oldest, e.err)
+	if e, ok := errors.AsType[*exec.Error](err); ok && e.Name == program {
+		return fmt.Errorf("git %s or later is needed: %w", oldest, err)
 	}
 	text := string(errs)
 	if refs := rejections(out); refs != "" { // what push --porcelain says of each
 		text += "\n" + refs
 	}
-	return fmt.Errorf("git %s: %w", e.name, explain(r.redact(text), e.err))
+	return explain(r.redact(text), err)
 }
 
 // child is a git that runs for long beside its caller, and does not speak to the
@@ -123,7 +126,7 @@ func (r *Remote) start(ctx context.Context, c call) (*child, error) {
 	}
 	cmd.Stderr = &k.errs
 	if err := cmd.Start(); err != nil {
-		return nil, r.failed(ending{k.name, err, context.Cause(ctx)}, nil, nil)
+		return nil, k.failed(err)
 	}
 	return k, nil
 }
@@ -132,30 +135,43 @@ func (r *Remote) start(ctx context.Context, c call) (*child, error) {
 func (k *child) wait() error {
 	k.waited = true
 	if err := k.cmd.Wait(); err != nil {
-		return k.remote.failed(ending{k.name, err, k.cause()}, nil, k.errs.text())
+		return k.failed(err)
 	}
 	return nil
 }
 
-// Close kills it, and gives why it died if it did so by itself.
-func (k *child) Close() error {
-	if k.waited {
-		return nil
-	}
-	_ = syscall.Kill(-k.cmd.Process.Pid, syscall.SIGKILL) // it may be gone
-	k.stdin.Close()
-	k.waited = true
-	err := k.cmd.Wait()
-	if err == nil || k.errs.empty() {
-		return nil
-	}
-	if signal(err) == syscall.SIGKILL { // ours, while it was still telling why
-		err = errKilled
-	}
-	return k.remote.failed(ending{k.name, err, k.cause()}, nil, k.errs.text())
+func (k *child) failed(err error) error {
+	return fmt.Errorf("git %s: %w", k.name, k.remote.failed(err, k.cause(), nil, k.errs.text()))
 }
 
-var errKilled = errors.New("it was killed")
+// Close kills it, if nobody has waited for its end.
+func (k *child) Close() {
+	if k.waited {
+		return
+	}
+	k.waited = true
+	_ = syscall.Kill(-k.cmd.Process.Pid, syscall.SIGKILL) // it is there until it is waited for
+	k.stdin.Close()
+	_ = k.cmd.Wait() // killed
+}
+
+// fail ends it after talking to it gave err. One that takes or gives nothing more
+// has ended by itself, and why is said too.
+func (k *child) fail(err error) error {
+	var died error
+	if cut := err == io.EOF; cut || errors.Is(err, syscall.EPIPE) {
+		k.stdin.Close()
+		died = k.wait()
+		if cut {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	k.Close()
+	if died != nil {
+		return fmt.Errorf("%w: %w", died, err)
+	}
+	return fmt.Errorf("git %s: %w", k.name, err)
+}
 
 // bounded keeps what is written to it, up to most bytes: more is an error, or
 // drops the oldest lines.
@@ -187,5 +203,3 @@ func (b *bounded) text() []byte {
 	_, rest, _ := bytes.Cut(b.buf, []byte{'\n'})
 	return rest
 }
-
-func (b *bounded) empty() bool { return len(b.buf) == 0 }

@@ -6,13 +6,14 @@ import "strings"
 // key of the options alone, and only if the host is known. It is for a shell,
 // which git asks to run it.
 func sshCommand(key, knownHosts string) string {
-	words := []string{"ssh", "-F", "/dev/null", "-i", escape(key)}
+	words := []string{"ssh", "-F", "/dev/null"}
 	for _, option := range []string{
+		"IdentityFile=" + escape(key),
 		"IdentitiesOnly=yes",
 		"IdentityAgent=none",
 		"BatchMode=yes",
 		"StrictHostKeyChecking=yes",
-		`UserKnownHostsFile="` + escape(knownHosts) + `"`, // else a list of files
+		"UserKnownHostsFile=" + escape(knownHosts),
 		"GlobalKnownHostsFile=/dev/null",
 		"UpdateHostKeys=no",
 		"ForwardAgent=no",
@@ -28,5 +29,7 @@ func sshCommand(key, knownHosts string) string {
 	return strings.Join(words, " ")
 }
 
-// escape writes a path so that ssh takes it as it is.
-func escape(path string) string { return strings.ReplaceAll(path, "%", "%%") }
+// escape writes a path so that ssh takes it as it is: one word, without tokens.
+func escape(path string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(path) + `"`
+}

@@ -91,11 +91,17 @@ func (r *Repo) list(ctx context.Context, args []string, next func(*bufio.Reader)
 		if _, err := in.Peek(1); err == io.EOF {
 			return c.wait()
 		}
-		if err := next(in); err != nil {
+		switch err := next(in); {
+		case err == errCut:
+			return c.fail(io.EOF)
+		case err != nil:
 			return err
 		}
 	}
 }
+
+// errCut says that what git prints ended where it cannot end.
+var errCut = fmt.Errorf("what git prints was cut: %w", io.ErrUnexpectedEOF)
 
 // widest is the length of the longest field that git may print: a path, with
 // what git says about it.
@@ -116,7 +122,7 @@ func field(in *bufio.Reader) ([]byte, error) {
 	case nil:
 		return long[:len(long)-1], nil
 	case io.EOF:
-		return nil, io.ErrUnexpectedEOF
+		return nil, errCut
 	}
 	return nil, err
 }

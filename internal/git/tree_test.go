@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -97,7 +98,7 @@ func TestAListingThatIsCutIsNotAtItsEnd(t *testing.T) {
 	w := newWorld(t, "sha1")
 	r := w.repo()
 	all := files{}
-	for i := range 20_000 {
+	for i := range 3_000 {
 		all[fmt.Sprintf("dir/%060d", i)] = ""
 	}
 	tip := w.commit(r, "", all)
@@ -118,6 +119,24 @@ func TestAListingThatIsCutIsNotAtItsEnd(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: got no error after %d of %d", name, n, len(all))
 		}
+	}
+}
+
+func TestATreeThatIsNotWholeIsAnError(t *testing.T) {
+	w := newWorld(t, "sha1")
+	r := w.repo()
+	one := w.commit(r, "", files{"a": "1"})
+	cmd := exec.Command("git", "--git-dir", w.only(), "mktree", "--missing")
+	cmd.Stdin = strings.NewReader("100644 blob " + string(w.oids(r, one)["a"]) + "\ta\n040000 tree " + id + "\tz\n")
+	tree, err := cmd.Output()
+	w.check(err)
+	two := git.OID(w.git("--git-dir", w.only(), "-c", "user.name=a", "-c", "user.email=a", "commit-tree", "-m", "m", strings.TrimSpace(string(tree))))
+	n := 0
+	if err := r.Tree(t.Context(), two, "", func(git.Entry) error { n++; return nil }); err == nil || n != 1 {
+		t.Errorf("listed: got %v after %d entries, want an error after one", err, n)
+	}
+	if err := r.Diff(t.Context(), one, two, "", func(git.Change) error { return nil }); err == nil {
+		t.Error("compared: got no error")
 	}
 }
 

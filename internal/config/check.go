@@ -80,6 +80,9 @@ func (d *decoder) limits(f *File, p *Pipeline) {
 // gives with what the next one takes.
 func (d *decoder) stages(p *Pipeline) {
 	p.env.Transforms = p.transforms()
+	if p.Source.Kind != "" {
+		p.env.Source = identity(p.Source.Kind, p.Source.Options.Identity())
+	}
 	if v, ok := p.Sink.Options.(kind.Versioned); ok {
 		p.env.Versions = v.Versioned()
 	}

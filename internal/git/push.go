@@ -22,7 +22,10 @@ func (r *Repo) Push(ctx context.Context, updates ...Update) error {
 	if len(updates) == 0 {
 		return nil
 	}
-	args := []string{"push", "--porcelain", "--progress", "--atomic"}
+	args := []string{"push", "--porcelain", "--progress"}
+	if len(updates) > 1 { // not every server can do that
+		args = append(args, "--atomic")
+	}
 	for _, u := range updates {
 		args = append(args, "--force-with-lease="+u.Ref+":"+string(u.Old))
 	}

@@ -2,12 +2,14 @@ package git_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"sluice/internal/git"
 	"sluice/internal/unit"
@@ -58,6 +60,89 @@ func TestTheSecondOfTwoPushesIsRaced(t *testing.T) {
 			}
 			w.git("fsck", "--strict")
 		})
+	}
+}
+
+// TestAPushThatComesSecondInTheServerIsRaced also if it is of several references.
+func TestAPushThatComesSecondInTheServerIsRaced(t *testing.T) {
+	for _, several := range []bool{false, true} {
+		w := newWorld(t, "sha1")
+		r := w.repo()
+		one := w.push(r, "", files{"a": "1"})
+		two := w.push(r, one, files{"a": "2"})
+		w.git("update-ref", branch, string(one))
+		w.hook("pre-receive", "unset GIT_QUARANTINE_PATH; git update-ref "+branch+" "+string(two))
+		tip := w.commit(r, one, files{"a": "3"})
+		updates := []git.Update{{Ref: branch, Old: one, New: tip}}
+		if several {
+			updates = append(updates, git.Update{Ref: "refs/heads/other", New: tip})
+		}
+		if err := r.Push(t.Context(), updates...); !errors.Is(err, git.ErrRaced) {
+			t.Errorf("several %v: got %v, want ErrRaced", several, err)
+		}
+		if got := w.git("rev-parse", "main"); got != string(two) {
+			t.Errorf("several %v: main: got %s, want %s", several, got, two)
+		}
+	}
+}
+
+func TestManyWritersOfABranchAllLand(t *testing.T) {
+	w := newWorld(t, "sha1")
+	base := w.seed(files{"a": "1"})
+	const writers, each = 4, 3
+	var g errgroup.Group
+	for i := range writers {
+		r := w.repo()
+		g.Go(func() error {
+			for k := range each {
+				if err := w.land(r, fmt.Sprintf("dir%d/%d", i, k)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	w.check(g.Wait())
+	if got, want := w.git("rev-list", "--count", string(base)+"..main"), fmt.Sprint(writers*each); got != want {
+		t.Errorf("commits: got %s, want %s", got, want)
+	}
+	if got := len(w.tree("main")); got != 1+writers*each {
+		t.Errorf("files: got %d, want %d", got, 1+writers*each)
+	}
+	w.git("fsck", "--strict")
+}
+
+// land makes a commit of a file upon the branch until it is the first. Every
+// second one has a reference of its own, too.
+func (w *world) land(r *git.Repo, name string) error {
+	for {
+		base, err := r.Fetch(w.Context(), git.Want{Ref: branch})
+		if err != nil {
+			return err
+		}
+		im, err := r.Import(w.Context())
+		if err != nil {
+			return err
+		}
+		err = add(im, r, git.Commit{Ref: branch, Parent: base, Message: "m"}, files{name: "x"})
+		if err != nil {
+			return err
+		}
+		ids, err := im.Done()
+		if err != nil {
+			return err
+		}
+		if err := im.Close(); err != nil {
+			return err
+		}
+		updates := []git.Update{{Ref: branch, Old: base, New: ids[0]}}
+		if name[len(name)-1]&1 != 0 {
+			updates = append(updates, git.Update{Ref: "refs/sluice/" + name, New: ids[0]})
+		}
+		err = r.Push(w.Context(), updates...)
+		if !errors.Is(err, git.ErrRaced) {
+			return err
+		}
 	}
 }
 

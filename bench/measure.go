@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"text/template"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // pipelines is what Sluice runs. The pipelines that are measured have the default
@@ -86,17 +90,38 @@ func (b *bench) command(ctx context.Context, out any, name string, args ...strin
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, &stdout, &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	began := time.Now()
-	if err := cmd.Run(); err != nil {
+	err := cmd.Start()
+	var rss errgroup.Group
+	var c cost
+	if err == nil {
+		rss.Go(func() error { c.rss = peakOf(cmd.Process.Pid); return nil })
+		err = errors.Join(cmd.Wait(), rss.Wait())
+	}
+	if err != nil {
 		return cost{}, fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), args[0], err, stderr.Bytes())
 	}
-	c := cost{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(began)}
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		c.rss = u.Maxrss << 10 // the kernel counts the parent's, too, but that is less
-	}
+	c.cpu, c.wall = cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), time.Since(began)
 	if out == nil || stdout.Len() == 0 {
 		return c, nil
 	}
 	return c, json.Unmarshal(stdout.Bytes(), out)
+}
+
+// peakOf watches the peak of resident memory of a process (VmHWM), in bytes,
+// until it has ended. What the kernel tells the parent then counts the parent's
+// memory, too.
+func peakOf(pid int) (peak int64) {
+	for {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		_, after, ok := strings.Cut(string(b), "VmHWM:")
+		if err != nil || !ok {
+			return peak
+		}
+		var kib int64
+		fmt.Sscan(after, &kib)
+		peak = max(peak, kib<<10)
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // sluice runs a pipeline over n documents.

@@ -414,7 +414,7 @@ func TestABranchThatIsCheckedOutIsNotPushedTo(t *testing.T) {
 
 func TestTheEndOfAContextEndsAPush(t *testing.T) {
 	h := servers.Git(t)
-	h.Repository(t, "x.git").Hook(t, "pre-receive", "sleep 5")
+	held(t, h)
 	r := mustOpen(t, http1(h, "x.git"))
 	id := first(t, r)
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("enough"))

@@ -59,7 +59,7 @@ type Config struct {
 	Pipeline     string        `yaml:"pipeline" doc:"Ingest pipeline that documents go through; default: that of the index."`
 	RequireAlias bool          `yaml:"require_alias" doc:"Whether only aliases are written to: an index of that name, or none, is an error."`
 	Versions     bool          `yaml:"versions" default:"true" doc:"Whether a document with a newer version than the _version of a record stays as it is. Records without a _version replace what is there."`
-	Bulk         unit.Bytes    `yaml:"bulk" min:"64KiB" max:"90MiB" doc:"Size of a bulk request, before compression, at most 90MiB; default: 8MiB, or 4MiB where memory is short for that in each lane."`
+	Bulk         unit.Bytes    `yaml:"bulk" min:"64KiB" max:"90MiB" doc:"Size of a bulk request, before compression, at most 90MiB; default: 8MiB, or 4MiB where memory is short for that in each lane. Small instances of Amazon take 10MiB. A request that a cluster finds too large is sent in halves, and those after it are smaller."`
 	Compression  string        `yaml:"compression" default:"auto" enum:"auto|on|off" doc:"Whether requests leave compressed, which costs client and cluster CPU time; auto: while the network is slow, which is measured, if memory has room for that."`
 	Pause        unit.Duration `yaml:"pause" default:"1h" doc:"How long it is waited until somebody lifts a block of writes (a full disk, a read-only index), before that is an error."`
 

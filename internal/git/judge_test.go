@@ -33,6 +33,8 @@ var said = []struct{ words, want string }{
 	{"fatal: could not read Username for 'https://h': terminal prompts disabled", "denied"},
 	{"remote: Invalid username or token.\nfatal: Authentication failed for 'https://h/x.git/'", "denied"},
 	{"remote: Write access to repository not granted.\nfatal: unable to access 'https://h/x.git/': The requested URL returned error: 403", "denied"},
+	{"remote: no, and this is no returned error: 503\nfatal: unable to access 'https://h/x.git/': The requested URL returned error: 403", "denied"},
+	{"remote: You have exceeded a secondary rate limit. Please wait a few minutes.\nfatal: unable to access 'https://h/x.git/': The requested URL returned error: 403", "429"},
 	{"remote: Permission to a/x.git denied to bot.\nfatal: unable to access 'https://h/x.git/': The requested URL returned error: 403", "denied"},
 	{"remote: Repository not found.\nfatal: repository 'https://h/x.git/' not found", "missing"},
 	{"fatal: repository 'http://h/y.git/' not found", "missing"},

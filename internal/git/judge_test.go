@@ -91,7 +91,7 @@ var said = []struct{ words, want string }{
 
 func TestWordsAreUnderstood(t *testing.T) {
 	for _, test := range said {
-		err, got := git.Explain(test.words)
+		got, err := git.Explain(test.words)
 		if refused, ok := errors.AsType[*git.Refused](err); ok {
 			got = string(refused.Kind)
 		}
@@ -105,11 +105,11 @@ func TestWordsAreUnderstood(t *testing.T) {
 }
 
 func TestWordsWithoutMeaningAreLeftOut(t *testing.T) {
-	err, _ := git.Explain("Enumerating objects: 3, done.\rWriting objects: 100% (3/3), done.\nremote: \nremote: no \x1b[2Jtabs \nTo http://h/x.git\n!\ta:refs/heads/main\t[remote rejected] (pre-receive hook declined)\nDone\nerror: failed to push some refs to 'http://h/x.git'\nhint: something")
+	_, err := git.Explain("Enumerating objects: 3, done.\rWriting objects: 100% (3/3), done.\nremote: \nremote: no \x1b[2Jtabs \nTo http://h/x.git\n!\ta:refs/heads/main\t[remote rejected] (pre-receive hook declined)\nDone\nerror: failed to push some refs to 'http://h/x.git'\nhint: something")
 	if got, want := err.Error(), "remote: no ?[2Jtabs; ! a:refs/heads/main [remote rejected] (pre-receive hook declined): a hook or rule of the repository forbids it"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if err, _ := git.Explain(""); err.Error() != "exit status 128" {
+	if _, err := git.Explain(""); err.Error() != "exit status 128" {
 		t.Errorf("got %q, want how it ended", err)
 	}
 }
@@ -119,7 +119,7 @@ func FuzzWhatGitSaysMakesAMessage(f *testing.F) {
 		f.Add(test.words)
 	}
 	f.Fuzz(func(t *testing.T, words string) {
-		err, _ := git.Explain(words)
+		_, err := git.Explain(words)
 		if text := err.Error(); text == "" || len(text) > 16<<10 || strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text) {
 			t.Errorf("%q: got %q, want one line", words, text)
 		}

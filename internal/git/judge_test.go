@@ -50,6 +50,7 @@ var said = []struct{ words, want string }{
 	{"ssh: connect to host h port 22: Connection timed out\nfatal: Could not read from remote repository.", "timeout"},
 	{"ssh: Could not resolve hostname h: Temporary failure in name resolution\nfatal: Could not read from remote repository.", "connection"},
 	{"kex_exchange_identification: Connection closed by remote host\nfatal: Could not read from remote repository.", "connection"},
+	{"No user exists for uid 65532\nfatal: Could not read from remote repository.", "denied"},
 	{"Timeout, server h not responding.\nfatal: the remote end hung up unexpectedly", "timeout"},
 	{"fatal: the remote end hung up unexpectedly\nfatal: early EOF\nfatal: fetch-pack: invalid index-pack output", "connection"},
 	{"fatal: write error: No space left on device", "disk"},

@@ -64,11 +64,7 @@ func Create(ctx context.Context, dir string, r *Remote) (*Repo, error) {
 	if _, err := r.Version(ctx); err != nil {
 		return nil, err
 	}
-<<<<<<< HEAD
-	dir, err := filepath.Abs(dir) // git runs in it
-=======
 	dir, err := filepath.Abs(dir) // git runs in the repository
->>>>>>> ede298f03c0aaa1a5dcceda04715d7e123d660f3
 	if err != nil {
 		return nil, err
 	}

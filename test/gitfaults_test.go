@@ -73,9 +73,13 @@ func object(r *http.Request) bool {
 func TestFaultsOfASyncAreSurvived(t *testing.T) {
 	long(t)
 	for name, f := range map[string]fault{
-		"an object answered 503":                   {store: &faultproxy.Rule{Match: object, Times: 2, Status: 503, Body: slowDown}},
-		"an object cut in its middle":              {store: &faultproxy.Rule{Match: object, CutAfter: 9000}},
-		"a listing answered 503":                   {store: &faultproxy.Rule{Query: "list-type=2", Times: 2, Status: 503, Body: slowDown}},
+		"an object answered 503":      {store: &faultproxy.Rule{Match: object, Times: 2, Status: 503, Body: slowDown}},
+		"an object cut in its middle": {store: &faultproxy.Rule{Match: object, CutAfter: 9000}},
+		"a listing answered 503":      {store: &faultproxy.Rule{Query: "list-type=2", Times: 2, Status: 503, Body: slowDown}},
+		"a large object replaced while it is read": {around: func(t *testing.T, b *backup) {
+			b.put(t, content{"a/large.txt": noise(6 << 20)})
+			replacing(t, b, 3<<20)
+		}},
 		"a small object replaced while it is read": {around: func(t *testing.T, b *backup) { replacing(t, b, 9000) }},
 		"the remote is slow":                       {remote: &faultproxy.Rule{Times: -1, Delay: 700 * time.Millisecond}},
 		"the remote answers 503":                   {remote: &faultproxy.Rule{Times: 3, Status: 503}},
@@ -190,22 +194,18 @@ func TestFaultsOfASyncLeaveTheBranchAsItWas(t *testing.T) {
 	for name, f := range map[string]fault{
 		"an object answered 500":           {store: &faultproxy.Rule{Match: object, Times: -1, Status: 500, Body: internals}, says: []string{"500", "in/a/large.txt"}},
 		"an object whose body never comes": {store: &faultproxy.Rule{Match: object, Times: -1, Edit: bodiless}, says: []string{"in/a/large.txt"}},
-		"an object replaced while it is read": {around: func(t *testing.T, b *backup) {
-			b.put(t, content{"a/large.txt": noise(6 << 20)})
-			replacing(t, b, 3<<20)
-		}, says: []string{"in/a/large.txt", "replaced"}},
-		"the remote is down":         {remote: &faultproxy.Rule{Times: -1, Cut: true}, says: []string{"127.0.0.1"}},
-		"the remote answers 500":     {remote: &faultproxy.Rule{Times: -1, Status: 500}, says: []string{"500"}},
-		"the token is refused":       {remote: &faultproxy.Rule{Times: -1, Status: 401, Header: map[string]string{"WWW-Authenticate": "Basic"}}, says: []string{"token"}},
-		"the token ends in between":  {remote: &faultproxy.Rule{Match: receive, Times: -1, Status: 401, Header: map[string]string{"WWW-Authenticate": "Basic"}}, says: []string{"token"}},
-		"the token may not write":    {remote: &faultproxy.Rule{Match: receive, Times: -1, Status: 403}, says: []string{"403"}},
-		"the repository is missing":  {remote: &faultproxy.Rule{Times: -1, Status: 404}, says: []string{"backup.git", "not found"}},
-		"a hook refuses":             {around: hook("pre-receive", "echo not on Sundays >&2; exit 1"), says: []string{"not on Sundays", "hook"}},
-		"the branch is protected":    {around: hook("update", "echo 'GH006: Protected branch update failed for refs/heads/main.' >&2; exit 1"), says: []string{"GH006", "protected"}},
-		"a lock file that stays":     {around: func(t *testing.T, b *backup) { lockMain(t, b) }, says: []string{"main"}},
-		"too much would be deleted":  {around: emptied, says: []string{"max_delete", "--max-delete"}},
-		"all of the bucket is empty": {around: func(t *testing.T, b *backup) { hidden(t, b) }, says: []string{"max_delete"}},
-		"the state's disk is full":   {around: func(t *testing.T, b *backup) { fullState(t, b) }, says: []string{"No space left on device"}},
+		"the remote is down":               {remote: &faultproxy.Rule{Times: -1, Cut: true}, says: []string{"127.0.0.1"}},
+		"the remote answers 500":           {remote: &faultproxy.Rule{Times: -1, Status: 500}, says: []string{"500"}},
+		"the token is refused":             {remote: &faultproxy.Rule{Times: -1, Status: 401, Header: map[string]string{"WWW-Authenticate": "Basic"}}, says: []string{"token"}},
+		"the token ends in between":        {remote: &faultproxy.Rule{Match: receive, Times: -1, Status: 401, Header: map[string]string{"WWW-Authenticate": "Basic"}}, says: []string{"token"}},
+		"the token may not write":          {remote: &faultproxy.Rule{Match: receive, Times: -1, Status: 403}, says: []string{"403"}},
+		"the repository is missing":        {remote: &faultproxy.Rule{Times: -1, Status: 404}, says: []string{"backup.git", "not found"}},
+		"a hook refuses":                   {around: hook("pre-receive", "echo not on Sundays >&2; exit 1"), says: []string{"not on Sundays", "hook"}},
+		"the branch is protected":          {around: hook("update", "echo 'GH006: Protected branch update failed for refs/heads/main.' >&2; exit 1"), says: []string{"GH006", "protected"}},
+		"a lock file that stays":           {around: func(t *testing.T, b *backup) { lockMain(t, b) }, says: []string{"main"}},
+		"too much would be deleted":        {around: emptied, says: []string{"max_delete", "--max-delete"}},
+		"all of the bucket is empty":       {around: func(t *testing.T, b *backup) { hidden(t, b) }, says: []string{"max_delete"}},
+		"the state's disk is full":         {around: func(t *testing.T, b *backup) { fullState(t, b) }, says: []string{"No space left on device"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBackup(t, few(), "retry: 4s")

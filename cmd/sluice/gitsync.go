@@ -180,7 +180,7 @@ var syncTemplate = template.Must(template.New("").Funcs(template.FuncMap{
 }).Parse(`# What kubeckup's git-sync does, written by sluice init git-sync. First see
 #   sluice check -c FILE              whether all is there
 #   sluice run -c FILE --dry-run      what would be committed
-# The variables below must be set when it runs.
+# The variables to which it refers must be set when it runs.
 {{- if .Notes}}
 #
 # To be done by hand:
@@ -188,6 +188,7 @@ var syncTemplate = template.Must(template.New("").Funcs(template.FuncMap{
 #   {{line .}}
 {{- end}}{{end}}
 state: {{text (print .Values.WORK_DIR "/sluice")}}
+memory: 128MiB               # of the process, for four lanes
 http: 0.0.0.0:8080           # /metrics, as before, and /healthz and /readyz
 metrics: {git_sync: true}    # the metrics of git-sync, too, by the names they had
 pipelines:

@@ -12,7 +12,7 @@ import (
 
 // address is where a repository is.
 type address struct {
-	scheme string // http, https, ssh or file
+	scheme string // as git calls it: http, https, ssh or file
 	url    string // as git takes it, without secrets; of a file an absolute path
 	origin string // scheme, host and port of http and https
 	host   string // without the port
@@ -20,9 +20,6 @@ type address struct {
 }
 
 func (a address) web() bool { return a.scheme == "http" || a.scheme == "https" }
-
-// protocol is what git calls the scheme.
-func (a address) protocol() string { return a.scheme }
 
 // short is how SSH addresses are usually written: user@host:path.
 var short = regexp.MustCompile(`^(?:([^@:/\s]+)@)?([^@:/\s]+):(.+)$`)

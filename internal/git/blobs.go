@@ -74,7 +74,8 @@ func (b *Blobs) fail(err error) error {
 	return b.err
 }
 
-// Close ends the git, and a body that is open.
+// Close ends the git, and a body that is open. It may be called again, and does
+// not fail.
 func (b *Blobs) Close() error {
 	b.repo.release(b)
 	if b.err == nil {

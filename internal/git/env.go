@@ -43,7 +43,7 @@ func (r *Remote) environ(c call, a access) []string {
 		"GIT_LITERAL_PATHSPECS=1",
 		"GIT_NO_LAZY_FETCH=1", // since 2.45: what is missing is an error
 		"GIT_NO_REPLACE_OBJECTS=1",
-		"GIT_ALLOW_PROTOCOL=" + r.at.protocol(),
+		"GIT_ALLOW_PROTOCOL=" + r.at.scheme,
 	}
 	for _, name := range passed {
 		if v, ok := os.LookupEnv(name); ok {

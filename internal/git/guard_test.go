@@ -22,7 +22,7 @@ var quiet = log.New(io.Discard, "", 0)
 func vanished(t *testing.T, text string) {
 	t.Helper()
 	var left string
-	for range 100 {
+	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		left = ""
 		list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 		for _, p := range list {
@@ -33,9 +33,23 @@ func vanished(t *testing.T, text string) {
 		if left == "" {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	t.Errorf("got processes that run on:\n%swant none", left)
+}
+
+// held makes a repository whose pushes wait until the test has ended. The file
+// begun is there once one does.
+func held(t *testing.T, h *servers.GitHost) (begun string) {
+	t.Helper()
+	dir := t.TempDir()
+	hold := filepath.Join(dir, "hold")
+	if err := os.WriteFile(hold, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(hold) })
+	begun = filepath.Join(dir, "begun")
+	h.Repository(t, "x.git").Hook(t, "pre-receive", "touch "+begun+"; while [ -e "+hold+" ]; do sleep 0.1; done; exit 1")
+	return begun
 }
 
 const pushTo = "SLUICE_TEST_PUSH_TO" // the address that a process of this test pushes to
@@ -48,9 +62,7 @@ func TestAPushDoesNotOutliveAProcessThatIsKilled(t *testing.T) {
 		return
 	}
 	h := servers.Git(t)
-	there := h.Repository(t, "x.git")
-	begun := filepath.Join(t.TempDir(), "begun")
-	there.Hook(t, "pre-receive", "touch "+begun+"; sleep 8")
+	begun := held(t, h)
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), pushTo+"="+h.URL+"/x.git")
 	if err := cmd.Start(); err != nil {

@@ -63,6 +63,29 @@ func TestTheSecondOfTwoPushesIsRaced(t *testing.T) {
 	}
 }
 
+// TestAPushThatComesSecondInTheServerIsRaced also if it is of several references.
+func TestAPushThatComesSecondInTheServerIsRaced(t *testing.T) {
+	for _, several := range []bool{false, true} {
+		w := newWorld(t, "sha1")
+		r := w.repo()
+		one := w.push(r, "", files{"a": "1"})
+		two := w.push(r, one, files{"a": "2"})
+		w.git("update-ref", branch, string(one))
+		w.hook("pre-receive", "unset GIT_QUARANTINE_PATH; git update-ref "+branch+" "+string(two))
+		tip := w.commit(r, one, files{"a": "3"})
+		updates := []git.Update{{Ref: branch, Old: one, New: tip}}
+		if several {
+			updates = append(updates, git.Update{Ref: "refs/heads/other", New: tip})
+		}
+		if err := r.Push(t.Context(), updates...); !errors.Is(err, git.ErrRaced) {
+			t.Errorf("several %v: got %v, want ErrRaced", several, err)
+		}
+		if got := w.git("rev-parse", "main"); got != string(two) {
+			t.Errorf("several %v: main: got %s, want %s", several, got, two)
+		}
+	}
+}
+
 func TestManyWritersOfABranchAllLand(t *testing.T) {
 	w := newWorld(t, "sha1")
 	base := w.seed(files{"a": "1"})

@@ -64,7 +64,7 @@ func Create(ctx context.Context, dir string, r *Remote) (*Repo, error) {
 	if _, err := r.Version(ctx); err != nil {
 		return nil, err
 	}
-	dir, err := filepath.Abs(dir) // git runs in it
+	dir, err := filepath.Abs(dir) // git runs in the repository
 	if err != nil {
 		return nil, err
 	}

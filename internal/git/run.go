@@ -159,14 +159,14 @@ func (k *child) Close() {
 // has ended by itself, and why is said too.
 func (k *child) fail(err error) error {
 	var died error
-	switch {
-	case err == io.EOF:
-		died, err = k.wait(), io.ErrUnexpectedEOF
-	case errors.Is(err, syscall.EPIPE):
+	if cut := err == io.EOF; cut || errors.Is(err, syscall.EPIPE) {
+		k.stdin.Close()
 		died = k.wait()
-	default:
-		k.Close()
+		if cut {
+			err = io.ErrUnexpectedEOF
+		}
 	}
+	k.Close()
 	if died != nil {
 		return fmt.Errorf("%w: %w", died, err)
 	}

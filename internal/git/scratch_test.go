@@ -33,6 +33,17 @@ func TestWhatAKilledRunLeftIsRemoved(t *testing.T) {
 	}
 }
 
+func TestTheDirectoryMayBeRelative(t *testing.T) {
+	w := newWorld(t, "sha1")
+	t.Chdir(t.TempDir())
+	w.scratch = "not/there yet"
+	r := w.repo()
+	tip := w.push(r, "", files{"a": "1"})
+	if paths, _ := w.list(r, tip, ""); len(paths) != 1 {
+		t.Errorf("got %q, want one file", paths)
+	}
+}
+
 func TestTheEndOfARepositoryEndsWhatRunsInIt(t *testing.T) {
 	w := newWorld(t, "sha1")
 	r, err := git.Create(t.Context(), w.scratch, w.remote)

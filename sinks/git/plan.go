@@ -17,7 +17,7 @@ type plan struct {
 	log    *entries          // the changes, in order of paths; one without a Mode is deleted
 	groups map[string]*group // by directories
 	top    tops
-	far    []git.OID         // blobs that the branch needs and our repository does not have
+	far    []git.OID // blobs that the branch needs and our repository does not have
 }
 
 // group is the changes of a commit: where they begin in the log.

@@ -25,7 +25,8 @@ import (
 	"sluice/internal/unit"
 	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
-	sink "sluice/sinks/file"
+	"sluice/sinks/file"
+	sinks3 "sluice/sinks/s3"
 	"sluice/sources/git"
 	"sluice/test/servers"
 )
@@ -149,7 +150,8 @@ func (h *history) config() git.Config {
 // run is a pipeline from a repository into a directory.
 type run struct {
 	git.Config
-	to     string
+	to     string         // a directory
+	bucket *sinks3.Config // instead of it
 	world  *pipelinetest.World
 	store  *pipelinetest.Store
 	log    strings.Builder
@@ -173,10 +175,7 @@ func (r *run) run(t testing.TB) (pipeline.Result, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := sink.Config{Path: r.to, Key: "{key}", Overwrite: roll.Own}
-	c.Mirror = r.mirror
-	c.MaxDelete.UnmarshalText([]byte("100%"))
-	to, err := c.Build(env)
+	to, err := r.sink().Build(env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +191,16 @@ func (r *run) run(t testing.TB) (pipeline.Result, error) {
 		t.Errorf("the run left %v in its scratch directory", left)
 	}
 	return res, err
+}
+
+func (r *run) sink() kind.Sink {
+	if r.bucket != nil {
+		r.bucket.Mirror = r.mirror
+		return r.bucket
+	}
+	c := &file.Config{Path: r.to, Key: "{key}", Overwrite: roll.Own}
+	c.Mirror, c.MaxDelete = r.mirror, unit.Percent(100)
+	return c
 }
 
 func (r *run) must(t testing.TB) pipeline.Result {

@@ -261,8 +261,16 @@ func TestSeveralBodiesAreReadAtATime(t *testing.T) {
 			t.Errorf("body %d: got %d bytes more of %d, %v", i, len(rest), items[i%3].Size, err)
 		}
 	}
+	one, err := items[0].Body.Open(t.Context()) // by what has read another
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got, err := content(t, items[2]); got != "c" || err != nil {
 		t.Errorf("opened again: got %q, %v", got, err)
+	}
+	rest, err := io.ReadAll(one)
+	if err = errors.Join(err, one.Close()); err != nil || string(rest) != "a"+long {
+		t.Errorf("opened again: got %d bytes, %v", len(rest), err)
 	}
 }
 

@@ -62,7 +62,7 @@ func StartGit(dir string) (*GitHost, error) {
 		Env: []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=sluice",
 			"GIT_CONFIG_NOSYSTEM=1", "HOME=" + dir, "LC_ALL=C"},
 		InheritEnv: []string{"PATH"},
-		Logger:     log.New(os.Stderr, "git http-backend: ", 0),
+		Logger:     log.New(discard{}, "", 0),
 		Stderr:     discard{},
 	}
 	h.server = &http.Server{Handler: h}
@@ -112,7 +112,7 @@ func (h *GitHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.handler.ServeHTTP(w, r)
 }
 
-// discard forgets what git http-backend complains of: clients that went away.
+// discard forgets complaints: of clients that went away.
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }

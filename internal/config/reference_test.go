@@ -34,29 +34,31 @@ func reference(t *testing.T) (asItIs, allGiven string) {
 	return string(text), commentedOut.ReplaceAllString(string(text), "$1$2")
 }
 
-// sluice reads with the kinds of Sluice, in an environment where each variable is
-// set or none.
-func sluice(env bool) config.Options {
-	return config.Options{
-		Workers: 4,
-		Env: func(name string) (string, bool) {
-			if name == "APP_KEY" {
-				return privateKey(), env
-			}
-			return "x", env
-		},
-		ReadFile: func(string) ([]byte, error) { return nil, os.ErrNotExist },
+// value is what a variable of the reference holds: x, unless it must be a key.
+func value(name, x string) string {
+	if name == "GITHUB_APP_KEY" {
+		return appKey()
 	}
+	return x
 }
 
-// privateKey is one of an App of GitHub.
-var privateKey = sync.OnceValue(func() string {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+var appKey = sync.OnceValue(func() string {
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		panic(err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 })
+
+// sluice reads with the kinds of Sluice, in an environment where each variable is
+// set or none.
+func sluice(env bool) config.Options {
+	return config.Options{
+		Workers:  4,
+		Env:      func(name string) (string, bool) { return value(name, "x"), env },
+		ReadFile: func(string) ([]byte, error) { return nil, os.ErrNotExist },
+	}
+}
 
 func TestTheReferenceRunsAsItIs(t *testing.T) {
 	asItIs, _ := reference(t)
@@ -288,12 +290,7 @@ func TestEveryKindStandsInTheReference(t *testing.T) {
 func TestNoIdentityHasASecret(t *testing.T) {
 	_, allGiven := reference(t)
 	o := sluice(true)
-	o.Env = func(name string) (string, bool) {
-		if name == "APP_KEY" {
-			return privateKey(), true
-		}
-		return "hunter2", true
-	}
+	o.Env = func(name string) (string, bool) { return value(name, "hunter2"), true }
 	f, err := config.Parse("config.yaml", []byte(allGiven), o)
 	if err != nil {
 		t.Fatal(err)

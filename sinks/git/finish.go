@@ -79,6 +79,7 @@ func (w *writer) attempt(ctx context.Context) error {
 	if err := w.allowed(p); err != nil {
 		return err
 	}
+	w.top.Store(p.top.n)
 	d, err := w.dump(ctx)
 	if err != nil {
 		return err

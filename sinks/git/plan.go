@@ -16,7 +16,8 @@ type plan struct {
 	there  int64             // files below path, before
 	log    *entries          // the changes, in order of paths; one without a Mode is deleted
 	groups map[string]*group // by directories
-	far    []git.OID         // blobs that the branch needs and our repository does not have
+	top    tops
+	far    []git.OID // blobs that the branch needs and our repository does not have
 }
 
 // group is the changes of a commit: where they begin in the log.
@@ -41,6 +42,7 @@ func (w *writer) survey(ctx context.Context) (p *plan, err error) {
 		}
 		if s.is.Mode != 0 {
 			width.add(s.path)
+			p.top.add(strings.TrimPrefix(s.path, w.paths.Dir()))
 		}
 		if s.same() {
 			return nil
@@ -71,6 +73,19 @@ func (w *writer) survey(ctx context.Context) (p *plan, err error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// tops counts the directories in which files are, among paths in order.
+type tops struct {
+	n    int64
+	last string
+}
+
+func (t *tops) add(path string) {
+	if dir, _, ok := strings.Cut(path, "/"); ok && dir != t.last {
+		t.n++
+		t.last = dir
+	}
 }
 
 // groupOf is the directories that tell of which commit a path is.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"sluice/internal/git"
 	"sluice/internal/gitpath"
@@ -24,7 +25,12 @@ type sink struct {
 	paths    *gitpath.Paths
 	together int   // items that a lane reads at a time
 	stage    int64 // bytes of new files from which on they are pushed in parts, each of about as many
+	top      atomic.Int64
 }
+
+// Directories is how many directories are right below path, as the last pass of
+// this process has it. It may be called at any time.
+func (s *sink) Directories() int64 { return s.top.Load() }
 
 // together is how many items a lane reads at a time, if memory is not short.
 const together = 4

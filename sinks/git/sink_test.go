@@ -42,6 +42,23 @@ func TestABranchBecomesWhatTheSourceHas(t *testing.T) {
 	}
 }
 
+func TestTheSinkKnowsHowManyDirectoriesThereAre(t *testing.T) {
+	w := newWorld(t)
+	w.MaxDelete = unit.Percent(100)
+	w.others(map[string]string{"other/x": "x"})
+	var sink interface{ Directories() int64 }
+	w.tune = func(s pipeline.Sink) { sink = s.(interface{ Directories() int64 }) }
+	for want, f := range map[int64]files{
+		0: {"a": "1", "b": "2"},
+		3: {"a": "1", "one/a": "2", "one/b/c": "3", "one/d/e": "4", "three": "5", "three-/x": "6", "two/x": "7"},
+	} {
+		w.sync(f)
+		if got := sink.Directories(); got != want {
+			t.Errorf("%v: got %d, want %d", f, got, want)
+		}
+	}
+}
+
 func TestNoChangeMakesNoCommitAndOpensNothing(t *testing.T) {
 	w := newWorld(t)
 	f := files{"a": "1", "b/c": "2"}

@@ -162,7 +162,7 @@ func (s *session) move(ctx context.Context) error {
 	if s.http != nil {
 		g.Go(func() error {
 			defer stop()
-			return ops.Serve(shown, s.http, ops.Handler(build(), s.watches...))
+			return ops.Serve(shown, s.http, ops.Handler(build(), s.watches, s.gitSync()))
 		})
 	}
 	for _, serve := range s.serves {
@@ -178,6 +178,16 @@ func (s *session) move(ctx context.Context) error {
 		return s.passes(ctx)
 	})
 	return g.Wait()
+}
+
+// gitSync are the watches whose metrics have a second name.
+func (s *session) gitSync() (all ops.GitSync) {
+	for i, p := range s.pipelines {
+		if s.file.Metrics.GitSync && p.Sink.Kind == "git" {
+			all = append(all, s.watches[i])
+		}
+	}
+	return all
 }
 
 func (s *session) progress(ctx context.Context) {

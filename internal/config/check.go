@@ -22,6 +22,9 @@ func (d *decoder) check(f *File) {
 			d.fail(d.places["http"], spot{name: "http"}, "%q is no address with a port, such as 127.0.0.1:9600", f.HTTP)
 		}
 	}
+	if f.Metrics.GitSync && f.HTTP == "" {
+		d.fail(d.places["metrics.git_sync"], spot{name: "metrics.git_sync"}, "nobody can ask for metrics: give http an address")
+	}
 	_, given := d.places["memory"]
 	f.grows = !given
 	if f.State == "" {
@@ -80,6 +83,9 @@ func (d *decoder) limits(f *File, p *Pipeline) {
 // gives with what the next one takes.
 func (d *decoder) stages(p *Pipeline) {
 	p.env.Transforms = p.transforms()
+	if p.Source.Kind != "" {
+		p.env.Source = identity(p.Source.Kind, p.Source.Options.Identity())
+	}
 	if v, ok := p.Sink.Options.(kind.Versioned); ok {
 		p.env.Versions = v.Versioned()
 	}

@@ -43,9 +43,15 @@ type File struct {
 	State     string      `yaml:"state" default:"./state" doc:"Directory of what pipelines know between runs, one file for each; relative to the working directory."`
 	Memory    unit.Bytes  `yaml:"memory" default:"80MiB" min:"16MiB" doc:"Memory of the process: its resident size stays under this plus 60 MB. If it is not given, and pipelines that run side by side take more for one lane each: as much as that."`
 	HTTP      string      `yaml:"http" doc:"Address for /healthz, /readyz and /metrics, such as 127.0.0.1:9600; there is none if it is not given."`
+	Metrics   Metrics     `yaml:"metrics" doc:"What /metrics shows beside the metrics of Sluice."`
 	Pipelines []*Pipeline `yaml:"pipelines" required:"true" doc:"The pipelines, each below its name: lower case letters and digits, then also . _ and -, at most 64."` // in the order of the file
 
 	grows bool // memory was not given
+}
+
+// Metrics are those by the names of other tools.
+type Metrics struct {
+	GitSync bool `yaml:"git_sync" doc:"Those of kubeckup's git-sync (git_sync_duration_seconds and the like), of pipelines with a git sink."`
 }
 
 // Pipeline is one pipeline of a configuration, checked but not yet built.

@@ -76,7 +76,6 @@ func (a *App) api(at address) string {
 type issuer struct {
 	app    App
 	url    string
-	ca     string
 	client func() (*http.Client, error)
 
 	mu    sync.Mutex // held while a token is fetched: the others wait for it

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"sluice/internal/crash"
 )
 
 // guard is a process that ends gits that would outlive us: a push goes on by
@@ -40,7 +42,7 @@ func (g *guard) stop() {
 }
 
 // guarded runs a git that ends, with all its helpers, when this process does.
-func guarded(cmd *exec.Cmd) error {
+func guarded(cmd *exec.Cmd, name string) error {
 	g, err := startGuard()
 	if err != nil {
 		return err
@@ -48,5 +50,11 @@ func guarded(cmd *exec.Cmd) error {
 	defer g.stop()
 	cmd.SysProcAttr.Pgid = g.group()
 	cmd.Cancel = func() error { return syscall.Kill(-g.group(), syscall.SIGTERM) }
-	return cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if name == "push" {
+		crash.Point(crash.InPush)
+	}
+	return cmd.Wait()
 }

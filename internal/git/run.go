@@ -56,7 +56,7 @@ func (r *Remote) once(ctx context.Context, c call, a access) ([]byte, error) {
 	cmd.Stdout, cmd.Stderr = out, errs
 	run := cmd.Run
 	if a.remote {
-		run = func() error { return guarded(cmd) }
+		run = func() error { return guarded(cmd, c.name()) }
 	}
 	if err := run(); err != nil {
 		return nil, r.failed(err, context.Cause(ctx), out.text(), errs.text())

@@ -3,7 +3,7 @@ package gitpath
 import (
 	"errors"
 	"fmt"
-	"iter"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -63,25 +63,26 @@ const notOnWindows = `\:*?"<>|`
 
 func endsBadly(s string) bool { return strings.HasSuffix(s, ".") || strings.HasSuffix(s, " ") }
 
-// seen is a component as the systems may see it that are the least exact: a Mac
-// leaves out some code points, Windows what is behind a colon (a stream), dots
-// and blanks at the end; neither tells cases apart. To Windows a backslash is a
-// slash, so a component may be several.
-func seen(s string) iter.Seq[string] {
-	s = fold(strings.Map(func(r rune) rune {
+// seen calls f for a component as the systems may see it that are the least
+// exact, until it is true: a Mac leaves out some code points, Windows what is
+// behind a colon (a stream), dots and blanks at the end; neither tells cases
+// apart. To Windows a backslash is a slash, so a component may be several.
+func seen(s string, f func(string) bool) bool {
+	s = strings.Map(func(r rune) rune {
 		if ignored(r) {
 			return -1
 		}
 		return r
-	}, s))
-	return func(yield func(string) bool) {
-		for part := range strings.SplitSeq(s, `\`) {
-			part, _, _ = strings.Cut(part, ":")
-			if !yield(strings.TrimRight(part, ". ")) {
-				return
-			}
+	}, s)
+	for more := true; more; {
+		var part string
+		part, s, more = strings.Cut(s, `\`)
+		part, _, _ = strings.Cut(part, ":")
+		if f(strings.TrimRight(part, ". ")) {
+			return true
 		}
 	}
+	return false
 }
 
 // ignored says whether a Mac leaves out a code point when it compares names.
@@ -91,26 +92,23 @@ func ignored(r rune) bool {
 
 // dotGit says whether some system takes a component for .git.
 func dotGit(s string) bool {
-	for part := range seen(s) {
-		if part == ".GIT" || part == "GIT~1" {
-			return true
-		}
-	}
-	return false
+	return seen(s, func(s string) bool { return strings.EqualFold(s, ".git") || strings.EqualFold(s, "git~1") })
 }
+
+// devices are names of devices of Windows.
+var devices = []string{"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
 
 // device says whether a component is a device to Windows, with or without an
 // extension.
 func device(s string) bool {
 	stem, _, _ := strings.Cut(s, ".")
-	stem = fold(strings.TrimRight(stem, " "))
-	switch stem {
-	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
-		return true
+	stem = strings.TrimRight(stem, " ")
+	if len(stem) < len("CON") {
+		return false
 	}
-	name, number, ok := strings.Cut(stem, "COM")
-	if !ok {
-		name, number, ok = strings.Cut(stem, "LPT")
+	switch name, number := stem[:3], stem[3:]; {
+	case strings.EqualFold(name, "COM"), strings.EqualFold(name, "LPT"):
+		return utf8.RuneCountInString(number) == 1 && strings.Contains("123456789¹²³", number)
 	}
-	return ok && name == "" && utf8.RuneCountInString(number) == 1 && strings.Contains("123456789¹²³", number)
+	return slices.ContainsFunc(devices, func(d string) bool { return strings.EqualFold(stem, d) })
 }

@@ -1,32 +1,27 @@
 package gitpath
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
 
-// ofGit are the files that git reads wherever they are, folded, with what their
+// ofGit are the files that git reads wherever they are, with what their
 // short names on Windows begin with: characters of the name, or of a hash of it.
 var ofGit = []struct{ name, short, hash string }{
-	{".GITATTRIBUTES", "GITATT", "GI7D29"},
-	{".GITIGNORE", "GITIGN", "GI250A"},
-	{".GITMODULES", "GITMOD", "GI7EBA"},
-	{".MAILMAP", "MAILMA", "MABA30"},
-	{".LFSCONFIG", "LFSCON", ""},
+	{".gitattributes", "gitatt", "gi7d29"},
+	{".gitignore", "gitign", "gi250a"},
+	{".gitmodules", "gitmod", "gi7eba"},
+	{".mailmap", "mailma", "maba30"},
+	{".lfsconfig", "lfscon", ""},
 }
 
 // ofHosts are the names at the root of a repository that hosts and what builds
-// at them read, folded.
+// at them read.
 var ofHosts = []string{
-	".GITHUB", ".GITLAB", ".GITEA", ".FORGEJO", ".CIRCLECI", ".BUILDKITE", ".WOODPECKER", ".TEKTON", ".SEMAPHORE", ".BUILDS", ".BUILD.YML",
-	".GITLAB-CI.YML", ".TRAVIS.YML", ".DRONE.YML", ".WOODPECKER.YML", ".WOODPECKER.YAML", ".CIRRUS.YML", ".APPVEYOR.YML", "APPVEYOR.YML",
-	"AZURE-PIPELINES.YML", "BITBUCKET-PIPELINES.YML", "JENKINSFILE", "CODEOWNERS",
+	".github", ".gitlab", ".gitea", ".forgejo", ".circleci", ".buildkite", ".woodpecker", ".tekton", ".semaphore", ".builds", ".build.yml",
+	".gitlab-ci.yml", ".travis.yml", ".drone.yml", ".woodpecker.yml", ".woodpecker.yaml", ".cirrus.yml", ".appveyor.yml", "appveyor.yml",
+	"azure-pipelines.yml", "bitbucket-pipelines.yml", "jenkinsfile", "codeowners",
 }
-
-// shortName is what Windows calls a file beside its name: a few characters, and
-// the number of the name among those that are alike.
-var shortName = regexp.MustCompile(`\A([^~]+)~[0-9]+\z`)
 
 // special gives the component of a path that means something to git or to
 // hosts, or "".
@@ -44,24 +39,31 @@ func special(name string) string {
 // meaning says whether a component means something to git, or to hosts if it is
 // at the root of the repository.
 func meaning(s string, root bool) bool {
-	for part := range seen(s) {
-		if toGit(part) || root && slices.Contains(ofHosts, part) {
+	return seen(s, func(s string) bool {
+		same := func(name string) bool { return strings.EqualFold(s, name) }
+		return toGit(s) || root && slices.ContainsFunc(ofHosts, same)
+	})
+}
+
+// toGit says whether git reads a file of this name.
+func toGit(s string) bool {
+	short := shortName(s)
+	for _, f := range ofGit {
+		switch {
+		case strings.EqualFold(s, f.name),
+			short != "" && strings.EqualFold(short, f.short),
+			short != "" && len(s) == 8 && len(short) <= len(f.hash) && strings.EqualFold(short, f.hash[:len(short)]):
 			return true
 		}
 	}
 	return false
 }
 
-// toGit says whether git reads a file of this name, which is folded.
-func toGit(s string) bool {
-	short := ""
-	if m := shortName.FindStringSubmatch(s); m != nil {
-		short = m[1]
+// shortName is what is before the number of a short name, or "".
+func shortName(s string) string {
+	name, number, _ := strings.Cut(s, "~")
+	if number == "" || strings.Trim(number, "0123456789") != "" {
+		return ""
 	}
-	for _, f := range ofGit {
-		if s == f.name || short != "" && (short == f.short || f.hash != "" && len(s) == 8 && strings.HasPrefix(f.hash, short)) {
-			return true
-		}
-	}
-	return false
+	return name
 }

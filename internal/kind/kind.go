@@ -55,6 +55,7 @@ type Env struct {
 	Scratch   string // directory for files that are worth nothing to another process; it need not be there
 	Transient bool   // the state lives no longer than the process (copy without --state)
 
+	Source     string       // identity of the source
 	Transforms string       // identities of the transforms, in order: what the bytes at the sink depend on
 	DryRun     func(Change) // nil: a real run; else nothing is changed, and this is told what would be, from several goroutines
 }

@@ -72,17 +72,18 @@ func (w *Writer) page(_ context.Context, after string) ([]Entry[row], bool, erro
 	if after != "" {
 		from += "\x00" // the least key after it
 	}
-	return rows[row](w.store, rowBucket, from)
+	return Rows[row](w.store, rowBucket, from)
 }
 
 var errPage = errors.New("page is full")
 
-// rows reads a page of a bucket from a key on. last says that there is no more.
-func rows[T any](s pipeline.Store, bucket, from string) (page []Entry[T], last bool, err error) {
+// Rows reads a page of a bucket, whose values are JSON, from a key on. last says
+// that there is no more.
+func Rows[T any](s pipeline.Store, bucket, from string) (page []Entry[T], last bool, err error) {
 	err = s.Range(bucket, from, func(key string, value []byte) error {
 		e := Entry[T]{Key: key}
 		if err := json.Unmarshal(value, &e.Value); err != nil {
-			return fmt.Errorf("state: mirror of %s: %w", key, err)
+			return fmt.Errorf("state: %s of %s: %w", bucket, key, err)
 		}
 		if page = append(page, e); len(page) == batch {
 			return errPage
@@ -94,30 +95,3 @@ func rows[T any](s pipeline.Store, bucket, from string) (page []Entry[T], last b
 	}
 	return page, err == nil, err
 }
-
-// cursor goes through the rows in order, a page at a time.
-type cursor struct {
-	next func(ctx context.Context, after string) ([]Entry[row], bool, error)
-	page []Entry[row]
-	at   int
-	last bool // there are no more pages
-	read string
-}
-
-// peek gives the row that is next; nil at the end.
-func (c *cursor) peek(ctx context.Context) (_ *Entry[row], err error) {
-	for c.at == len(c.page) {
-		if c.last {
-			return nil, nil
-		}
-		if c.page, c.last, err = c.next(ctx, c.read); err != nil {
-			return nil, err
-		}
-		if c.at = 0; len(c.page) > 0 {
-			c.read = c.page[len(c.page)-1].Key
-		}
-	}
-	return &c.page[c.at], nil
-}
-
-func (c *cursor) pass() { c.at++ }

@@ -123,7 +123,7 @@ func (s *store) fail(err error) {
 	s.err = err
 }
 
-func watch(src *source, snk *sink, st pipeline.Store) *ops.Watch {
+func watch(src *source, snk pipeline.Sink, st pipeline.Store) *ops.Watch {
 	return ops.NewWatch(&pipeline.Pipeline{
 		Name: "p", Source: src, Sink: snk, Store: st, Dead: letters{}, Lanes: 1, Grace: time.Second, Log: slog.New(slog.DiscardHandler),
 	})

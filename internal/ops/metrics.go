@@ -17,8 +17,8 @@ type Build struct {
 }
 
 // Metrics answers with the metrics of the pipelines, of the Go runtime and of
-// the process in the text format of Prometheus.
-func Metrics(build Build, watches ...*Watch) http.Handler {
+// the process in the text format of Prometheus, and with others.
+func Metrics(build Build, watches []*Watch, others ...prometheus.Collector) http.Handler {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "sluice_build_info", Help: "What runs; always 1.",
 		ConstLabels: prometheus.Labels{"version": build.Version, "commit": build.Commit, "go": build.Go},
@@ -26,6 +26,7 @@ func Metrics(build Build, watches ...*Watch) http.Handler {
 	info.Set(1)
 	r := prometheus.NewRegistry()
 	r.MustRegister(info, collector(watches), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(others...)
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
 

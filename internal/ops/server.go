@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -28,8 +29,8 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 }
 
 // Handler answers /healthz (the process lives), /readyz (the state of every
-// pipeline can be written) and /metrics.
-func Handler(build Build, watches ...*Watch) http.Handler {
+// pipeline can be written) and /metrics, with others beside those of the watches.
+func Handler(build Build, watches []*Watch, others ...prometheus.Collector) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -41,7 +42,7 @@ func Handler(build Build, watches ...*Watch) http.Handler {
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.Handle("GET /metrics", Metrics(build, watches...))
+	mux.Handle("GET /metrics", Metrics(build, watches, others...))
 	return mux
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -236,7 +237,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 		w.Pass(t.Context())
 	})
 	rec := httptest.NewRecorder()
-	ops.Handler(ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, w).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	ops.Handler(ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, []*ops.Watch{w}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 	got := rec.Body.String()
 	for _, want := range []string{
 		`sluice_build_info{commit="c",go="g",version="v\"1"} 1`,
@@ -263,7 +264,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 func TestReadinessFollowsTheState(t *testing.T) {
 	st := newStore()
 	w := watch(&source{n: 0}, &sink{}, st)
-	h := ops.Handler(ops.Build{}, w)
+	h := ops.Handler(ops.Build{}, []*ops.Watch{w})
 	ask := func(path string) int {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
@@ -295,7 +296,7 @@ func TestServingEndsWithItsContext(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var g errgroup.Group
-	g.Go(func() error { return ops.Serve(ctx, ln, ops.Handler(ops.Build{})) })
+	g.Go(func() error { return ops.Serve(ctx, ln, ops.Handler(ops.Build{}, nil)) })
 	resp, err := http.Get("http://" + ln.Addr().String() + "/healthz")
 	if err != nil {
 		t.Fatal(err)
@@ -305,5 +306,38 @@ func TestServingEndsWithItsContext(t *testing.T) {
 	stop()
 	if err := g.Wait(); err != nil {
 		t.Errorf("got %v, want no error", err)
+	}
+}
+
+// wide is a sink of three directories.
+type wide struct{ *sink }
+
+func (wide) Directories() int64 { return 3 }
+
+func TestMetricsHaveTheNamesOfGitSyncOnRequest(t *testing.T) {
+	for _, snk := range []pipeline.Sink{&sink{}, wide{&sink{}}} {
+		var w *ops.Watch
+		synctest.Test(t, func(t *testing.T) {
+			broken := &source{n: 3, fail: errors.New("500")}
+			w = watch(broken, snk, newStore())
+			w.Pass(t.Context())
+			broken.fail = nil
+			w.Pass(t.Context())
+		})
+		rec := httptest.NewRecorder()
+		ops.Handler(ops.Build{}, []*ops.Watch{w}, ops.GitSync{w}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+		got := rec.Body.String()
+		for _, want := range []string{
+			`git_sync_duration_seconds_count{pipeline="p"} 2`, `git_sync_duration_seconds_sum{pipeline="p"} 4`, `git_sync_duration_seconds_bucket{pipeline="p",le="0.005"} 0`, `git_sync_duration_seconds_bucket{pipeline="p",le="2.5"} 1`, `git_sync_duration_seconds_bucket{pipeline="p",le="3600"} 2`,
+			`git_sync_errors_total{pipeline="p"} 1`, `git_sync_last_success_timestamp{pipeline="p"} 9.466848`, `# TYPE git_sync_files_processed_total counter`,
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("got no %s in\n%s", want, got)
+			}
+		}
+		_, known := snk.(wide)
+		if strings.Contains(got, `git_sync_clusters_backed_up{pipeline="p"} 3`) != known || strings.Contains(got, "git_sync_clusters") != known {
+			t.Errorf("%T: got\n%s", snk, got)
+		}
 	}
 }

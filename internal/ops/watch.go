@@ -30,6 +30,7 @@ type Watch struct {
 	ended   map[Outcome]int64          // runs, by outcome
 	last    *Report                    // of the run that ended last
 	success time.Time                  // when a pass was last complete
+	took    Times                      // of the runs that have ended
 }
 
 // NewWatch watches p, which runs under the watch from then on: its Source and
@@ -67,7 +68,9 @@ func (w *Watch) Pass(ctx context.Context) Report {
 	}
 	r := NewReport(res, s, err)
 	r.Notes = w.Notes
-	r.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
+	took := time.Since(began)
+	r.Seconds = took.Round(time.Millisecond).Seconds()
+	w.took.add(took)
 	r.moved = w.total.Read + w.total.Created - done
 	if r.Outcome == Complete || r.Outcome == Partial {
 		w.success = time.Now()
@@ -159,6 +162,7 @@ type Snapshot struct {
 	Ended   map[Outcome]int64 // passes that ended in this process
 	Saved   time.Time         // when the state was last written; zero if it was not
 	Success time.Time         // when a pass was last complete; likewise
+	Took    Times             // of the passes that ended in this process
 }
 
 // Snapshot returns what the pipeline is doing now.
@@ -171,7 +175,7 @@ func (w *Watch) Snapshot() Snapshot {
 	shot := Snapshot{
 		Name: w.p.Name, Running: w.running, Pass: s.Pass, Lanes: countLanes(s.Lanes),
 		Total: w.total, Retries: maps.Clone(w.retries), Ended: maps.Clone(w.ended),
-		Saved: saved, Success: w.success,
+		Saved: saved, Success: w.success, Took: w.took.clone(),
 	}
 	if w.last != nil {
 		shot.Last = w.last.Outcome

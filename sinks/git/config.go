@@ -48,7 +48,7 @@ type Config struct {
 	MaxDelete   unit.Share `yaml:"max_delete" default:"20%" doc:"The most that a pass deletes, a number, or a percentage of the files below path; if it would be more, nothing is pushed, and the pass fails."`
 	MaxFileSize unit.Bytes `yaml:"max_file_size" default:"50MiB" min:"1B" doc:"Largest file; hosts refuse files over 100MiB."`
 	LargeFiles  string     `yaml:"large_files" default:"fail" enum:"fail|skip|pointer" doc:"What becomes of a larger one: the pass fails (or it is a dead letter, as on_error says), it is left out and what is at its path stays, or a text with its key, version and size takes its place."`
-	MaxFiles    int        `yaml:"max_files" default:"200000" min:"1" doc:"Most files below path; memory is set aside for them, 250 bytes each."`
+	MaxFiles    int        `yaml:"max_files" default:"100000" min:"1" doc:"Most files below path; memory is set aside for them, here and in git: 350 bytes each."`
 	Remember    string     `yaml:"remember" default:"state" enum:"state|repository" doc:"Where it is kept which versions the files were made of: in the state, or also in the repository, at refs/sluice/PIPELINE, for runs whose state is lost each time."`
 }
 

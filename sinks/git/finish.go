@@ -11,7 +11,6 @@ import (
 	"sluice/internal/crash"
 	"sluice/internal/git"
 	"sluice/internal/kind"
-	"sluice/internal/mirror"
 	"sluice/internal/pace"
 	"sluice/pipeline"
 )
@@ -49,7 +48,7 @@ func (w *writer) Finish(ctx context.Context) error {
 		return nil
 	}
 	w.finished = true
-	return w.forget(ctx)
+	return w.forget()
 }
 
 // renew makes the tip that the branch has now the base.
@@ -142,20 +141,23 @@ func (w *writer) push(ctx context.Context, p *plan, made commits) error {
 }
 
 // forget removes the rows of paths that the source no longer has.
-func (w *writer) forget(ctx context.Context) error {
-	rows := rowPage(w.pass.Store)
-	for after, last := "", false; !last; {
-		var all []mirror.Entry[row]
-		var err error
-		if all, last, err = rows(ctx, after); err != nil || len(all) == 0 {
-			return err
-		}
+func (w *writer) forget() error {
+	for from, last := "", false; !last; {
 		var gone []pipeline.Row
-		for _, r := range all {
-			after = r.Key
-			if w.seen.of(r.Key) == unseen {
-				gone = append(gone, pipeline.Row{Bucket: bucket, Key: r.Key})
+		err := w.pass.Store.Range(bucket, from, func(path string, _ []byte) error {
+			if w.seen.of(path) != unseen {
+				return nil
 			}
+			if len(gone) == page {
+				from = path
+				return errFull
+			}
+			gone = append(gone, pipeline.Row{Bucket: bucket, Key: path})
+			return nil
+		})
+		last = err == nil
+		if err != nil && !errors.Is(err, errFull) {
+			return err
 		}
 		if len(gone) == 0 {
 			continue
@@ -166,3 +168,5 @@ func (w *writer) forget(ctx context.Context) error {
 	}
 	return nil
 }
+
+var errFull = errors.New("page is full")

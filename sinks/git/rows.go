@@ -86,7 +86,7 @@ func (s *seen) first(path string, most int) error {
 }
 
 func tooMany(most int) error {
-	return fmt.Errorf("there are more than max_files: %d files below path: raise it; each takes 250 bytes of memory", most)
+	return fmt.Errorf("there are more than max_files: %d files below path: raise it; each takes %d bytes of memory", most, needFile)
 }
 
 // set says what became of a path.

@@ -4,15 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -82,7 +76,6 @@ func (a *App) api(at address) string {
 type issuer struct {
 	app    App
 	url    string
-	ca     string
 	client func() (*http.Client, error)
 
 	mu    sync.Mutex // held while a token is fetched: the others wait for it
@@ -136,11 +129,11 @@ func (s *issuer) token(ctx context.Context) (string, error) {
 	if s.now != "" && time.Until(s.until) > ahead {
 		return s.now, nil
 	}
-	pem, err := reread(s.app.Key, s.app.keyFile)
+	text, err := reread(s.app.Key, s.app.keyFile)
 	if err != nil {
 		return "", fmt.Errorf("github_app: key: %w", err)
 	}
-	key, err := parseKey(pem)
+	key, err := parseKey(text)
 	if err != nil {
 		return "", fmt.Errorf("github_app: key: %w", err)
 	}
@@ -153,40 +146,6 @@ func (s *issuer) token(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("github_app: %w", err)
 	}
 	return s.now, nil
-}
-
-// parseKey reads a private key in the forms in which GitHub gives it and others
-// keep it. Its errors hold nothing of it.
-func parseKey(text string) (*rsa.PrivateKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errors.New("this is not a private key in PEM form, which begins with -----BEGIN RSA PRIVATE KEY-----")
-	}
-	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-		return key, nil
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if rsa, ok := key.(*rsa.PrivateKey); ok && err == nil {
-		return rsa, nil
-	}
-	return nil, errors.New("this is not the private key of an App, which is an RSA key without a passphrase")
-}
-
-// sign makes what proves that we have the key: a JSON Web Token.
-func sign(key *rsa.PrivateKey, id string, now time.Time) (string, error) {
-	claims, err := json.Marshal(map[string]any{
-		"iat": now.Add(-time.Minute).Unix(), // clocks differ
-		"exp": now.Add(8 * time.Minute).Unix(),
-		"iss": id,
-	})
-	if err != nil {
-		return "", err
-	}
-	text := base64.RawURLEncoding.AppendEncode(nil, []byte(`{"alg":"RS256","typ":"JWT"}`))
-	text = base64.RawURLEncoding.AppendEncode(append(text, '.'), claims)
-	sum := sha256.Sum256(text)
-	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
-	return string(base64.RawURLEncoding.AppendEncode(append(text, '.'), signature)), err
 }
 
 // fetch asks for a token.

@@ -20,12 +20,12 @@ func ParseAddress(text string) (scheme, url, origin string, err error) {
 
 // Explain gives what the words of a git that failed mean, and the cause for
 // which it is tried again, or "".
-func Explain(text string) (err error, cause string) {
+func Explain(text string) (cause string, err error) {
 	err = explain(text, errors.New("exit status 128"))
 	if p, ok := errors.AsType[*passing](err); ok {
 		cause = p.cause
 	}
-	return err, cause
+	return cause, err
 }
 
 // SetStall sets the time after which a silent connection has failed.

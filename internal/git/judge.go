@@ -164,6 +164,7 @@ var diskRules = []rule{
 var hostRules = []rule{
 	{[]string{"REMOTE HOST IDENTIFICATION HAS CHANGED"}, verdict{kind: Untrusted, remedy: "the key of the host is another than that in known_hosts; " + remedyHostKey}},
 	{[]string{"Host key verification failed", "key is known for"}, verdict{kind: Untrusted, remedy: "the host is not in known_hosts; " + remedyHostKey}},
+	{[]string{"No user exists for uid"}, verdict{kind: Denied, remedy: "ssh runs only for users that have a name: give this one a line in /etc/passwd"}},
 	{[]string{"rate limit"}, verdict{cause: "429"}},
 	{[]string{"UNPROTECTED PRIVATE KEY FILE", "bad permissions", "Load key ", "not accessible: "}, verdict{kind: Denied, remedy: remedyKeyFile}},
 	{[]string{

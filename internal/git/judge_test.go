@@ -50,6 +50,7 @@ var said = []struct{ words, want string }{
 	{"ssh: connect to host h port 22: Connection timed out\nfatal: Could not read from remote repository.", "timeout"},
 	{"ssh: Could not resolve hostname h: Temporary failure in name resolution\nfatal: Could not read from remote repository.", "connection"},
 	{"kex_exchange_identification: Connection closed by remote host\nfatal: Could not read from remote repository.", "connection"},
+	{"No user exists for uid 65532\nfatal: Could not read from remote repository.", "denied"},
 	{"Timeout, server h not responding.\nfatal: the remote end hung up unexpectedly", "timeout"},
 	{"fatal: the remote end hung up unexpectedly\nfatal: early EOF\nfatal: fetch-pack: invalid index-pack output", "connection"},
 	{"fatal: write error: No space left on device", "disk"},
@@ -91,7 +92,7 @@ var said = []struct{ words, want string }{
 
 func TestWordsAreUnderstood(t *testing.T) {
 	for _, test := range said {
-		err, got := git.Explain(test.words)
+		got, err := git.Explain(test.words)
 		if refused, ok := errors.AsType[*git.Refused](err); ok {
 			got = string(refused.Kind)
 		}
@@ -105,11 +106,11 @@ func TestWordsAreUnderstood(t *testing.T) {
 }
 
 func TestWordsWithoutMeaningAreLeftOut(t *testing.T) {
-	err, _ := git.Explain("Enumerating objects: 3, done.\rWriting objects: 100% (3/3), done.\nremote: \nremote: no \x1b[2Jtabs \nTo http://h/x.git\n!\ta:refs/heads/main\t[remote rejected] (pre-receive hook declined)\nDone\nerror: failed to push some refs to 'http://h/x.git'\nhint: something")
+	_, err := git.Explain("Enumerating objects: 3, done.\rWriting objects: 100% (3/3), done.\nremote: \nremote: no \x1b[2Jtabs \nTo http://h/x.git\n!\ta:refs/heads/main\t[remote rejected] (pre-receive hook declined)\nDone\nerror: failed to push some refs to 'http://h/x.git'\nhint: something")
 	if got, want := err.Error(), "remote: no ?[2Jtabs; ! a:refs/heads/main [remote rejected] (pre-receive hook declined): a hook or rule of the repository forbids it"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if err, _ := git.Explain(""); err.Error() != "exit status 128" {
+	if _, err := git.Explain(""); err.Error() != "exit status 128" {
 		t.Errorf("got %q, want how it ended", err)
 	}
 }
@@ -119,7 +120,7 @@ func FuzzWhatGitSaysMakesAMessage(f *testing.F) {
 		f.Add(test.words)
 	}
 	f.Fuzz(func(t *testing.T, words string) {
-		err, _ := git.Explain(words)
+		_, err := git.Explain(words)
 		if text := err.Error(); text == "" || len(text) > 16<<10 || strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text) {
 			t.Errorf("%q: got %q, want one line", words, text)
 		}

@@ -22,9 +22,9 @@ const (
 // many at a time, each as a whole. It begins when whoever takes the items has
 // opened some in a row, goes further with each that is opened, and stops when
 // one is let go unopened: who leaves objects out, or copies them on the server,
-// costs no request, and who takes a few here and there none but theirs. A large object is not fetched before it is opened, and nothing behind
-// it before its end is near: it is read by parts, several at a time, which share
-// the budget.
+// costs no request, and who takes a few here and there none but theirs. A large
+// object is not fetched before it is opened, and nothing behind it before its end
+// is near: it is read by parts, several at a time, which share the budget.
 type ahead struct {
 	budget int64 // bytes that are held at most
 

@@ -162,6 +162,27 @@ func TestObjectsThatNobodyOpensCostNoRequest(t *testing.T) {
 	}
 }
 
+// TestWhoOpensFewObjectsCausesNoOtherRequests: two of each hundred.
+func TestWhoOpensFewObjectsCausesNoOtherRequests(t *testing.T) {
+	f := newFake(t)
+	for i := range 900 {
+		f.put(fmt.Sprintf("k%04d", i), random(100, 1))
+	}
+	n := 0
+	err := flow(t, s3.Config{Config: f.config}, 1, func(ctx context.Context, it *pipeline.Item) error {
+		if n++; n%100 < 2 {
+			<-time.After(2 * time.Millisecond) // there is time to fetch what should not be
+			_, err := content(ctx, it)
+			return err
+		}
+		it.Release()
+		return nil
+	})
+	if n := len(f.asked("GET k")); err != nil || n != 18 {
+		t.Errorf("18 of 900 opened: got %d requests, %v", n, err)
+	}
+}
+
 func TestBodiesThatAreHeldAreReadNonetheless(t *testing.T) {
 	f := newFake(t)
 	for i := range 30 {

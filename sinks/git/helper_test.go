@@ -98,6 +98,7 @@ type world struct {
 	env    kind.Env
 	store  *pipelinetest.Store
 	giveUp bool
+	lose   bool // the store is losing
 	log    *slog.Logger
 	tune   func(pipeline.Sink)
 }
@@ -148,6 +149,9 @@ func (w *world) run(s pipeline.Source) (pipeline.Result, error) {
 	p := &pipeline.Pipeline{Name: "p", Log: w.log, Source: s, Sink: sink, Store: w.store, Lanes: 2, Depth: 2, Grace: 5 * time.Second, GiveUp: w.giveUp}
 	if w.giveUp {
 		p.Dead = &pipelinetest.Letters{World: w.store.World, Durable: map[string]string{}}
+	}
+	if w.lose {
+		p.Store = losing{w.store}
 	}
 	res, err := p.Run(w.Context())
 	if left, _ := os.ReadDir(w.env.Scratch); len(left) > 0 {

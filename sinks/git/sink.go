@@ -172,10 +172,16 @@ func (w *writer) Close() error {
 		errs = append(errs, w.base.list.Close())
 	}
 	if w.repo != nil {
-		errs = append(errs, w.repo.Close())
+		errs = append(errs, w.close(w.repo))
 	}
-	os.Remove(w.env.Scratch) // not if something is in it
 	return errors.Join(errs...)
+}
+
+// close removes a repository, and what it was in.
+func (s *sink) close(repo *git.Repo) error {
+	err := repo.Close()
+	os.Remove(s.env.Scratch) // not if something is in it
+	return err
 }
 
 // Tally implements [pipeline.Tallier].

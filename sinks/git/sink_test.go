@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -89,6 +90,23 @@ func TestWhatOthersChangedIsPutBack(t *testing.T) {
 	w.sync(f)
 	w.others(map[string]string{"live/a": "theirs", "live/more": "x", "live/d": ""})
 	w.sync(f)
+	w.has(under(f, nil))
+}
+
+func TestARepositoryThatWasMadeAnewGetsAll(t *testing.T) {
+	w := newWorld(t)
+	f := files{"a": "1", "b/c": "2"}
+	w.sync(f)
+	v := newWorld(t)
+	if err := os.RemoveAll(w.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(v.dir, w.dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, opened := w.sync(f); len(opened) != 2 {
+		t.Errorf("opened %q, want all", opened)
+	}
 	w.has(under(f, nil))
 }
 

@@ -52,7 +52,7 @@ func (w *Writer) Finish(ctx context.Context) error {
 // spare forgets what an earlier Finish was about to delete.
 func (w *Writer) spare() error {
 	for {
-		doomed, last, err := Rows[roll.Stamp](w.store, doomedBucket, "")
+		doomed, last, err := Rows(w.store, doomedBucket, "", decode[roll.Stamp])
 		if err != nil {
 			return err
 		}
@@ -209,7 +209,7 @@ func (s *survey) sentence(e extra) pipeline.Row {
 // execute deletes what is doomed, and its rows.
 func (w *Writer) execute(ctx context.Context) error {
 	for {
-		doomed, last, err := Rows[roll.Stamp](w.store, doomedBucket, "")
+		doomed, last, err := Rows(w.store, doomedBucket, "", decode[roll.Stamp])
 		if err != nil {
 			return err
 		}

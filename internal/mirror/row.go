@@ -53,6 +53,11 @@ func encode(v any) []byte {
 	return b
 }
 
+func decode[T any](value []byte) (v T, err error) {
+	err = json.Unmarshal(value, &v)
+	return v, err
+}
+
 // begin gives this run its number.
 func begin(s pipeline.Store) (walk int64, err error) {
 	b, err := s.Get(walkBucket, "last")
@@ -72,20 +77,20 @@ func (w *Writer) page(_ context.Context, after string) ([]Entry[row], bool, erro
 	if after != "" {
 		from += "\x00" // the least key after it
 	}
-	return Rows[row](w.store, rowBucket, from)
+	return Rows(w.store, rowBucket, from, decode[row])
 }
 
 var errPage = errors.New("page is full")
 
-// Rows reads a page of a bucket, whose values are JSON, from a key on. last says
-// that there is no more.
-func Rows[T any](s pipeline.Store, bucket, from string) (page []Entry[T], last bool, err error) {
+// Rows reads a page of a bucket from a key on. decode must not keep the value.
+// last says that there is no more.
+func Rows[T any](s pipeline.Store, bucket, from string, decode func(value []byte) (T, error)) (page []Entry[T], last bool, err error) {
 	err = s.Range(bucket, from, func(key string, value []byte) error {
-		e := Entry[T]{Key: key}
-		if err := json.Unmarshal(value, &e.Value); err != nil {
+		v, err := decode(value)
+		if err != nil {
 			return fmt.Errorf("state: %s of %s: %w", bucket, key, err)
 		}
-		if page = append(page, e); len(page) == batch {
+		if page = append(page, Entry[T]{key, v}); len(page) == batch {
 			return errPage
 		}
 		return nil

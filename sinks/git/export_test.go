@@ -24,3 +24,12 @@ func Wide(paths []string) (wide []string) {
 	}
 	return wide
 }
+
+// Row is what is known of a path.
+type Row = row
+
+// Value is the row as the store has it.
+func (r row) Value() []byte { return r.at("").Value }
+
+// ParseRow is the inverse of Value.
+var ParseRow = decode

@@ -48,6 +48,9 @@ func (w *writer) Finish(ctx context.Context) error {
 		return nil
 	}
 	w.finished = true
+	if !w.stale {
+		return nil
+	}
 	return w.forget()
 }
 

@@ -92,20 +92,21 @@ func (s *source) item(key string) *pipeline.Item {
 
 // world is a bare repository and a pipeline into it.
 type world struct {
-	*testing.T
+	testing.TB
 	git.Config
 	dir    string // of the repository
 	env    kind.Env
 	store  *pipelinetest.Store
 	giveUp bool
-	lose   bool // the store is losing
+	lose   bool           // the store is losing
+	real   pipeline.Store // nil: store
 	log    *slog.Logger
 	tune   func(pipeline.Sink)
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	dir := t.TempDir()
-	w := &world{T: t, dir: filepath.Join(dir, "remote.git"), log: slog.New(slog.DiscardHandler), store: &pipelinetest.Store{World: &pipelinetest.World{}}}
+	w := &world{TB: t, dir: filepath.Join(dir, "remote.git"), log: slog.New(slog.DiscardHandler), store: &pipelinetest.Store{World: &pipelinetest.World{}}}
 	w.env = kind.Env{Pipeline: "p", Source: "s3 bucket", Scratch: filepath.Join(dir, "scratch")}
 	w.git("init", "-q", "--bare", "-b", "main", w.dir)
 	w.git("config", "uploadpack.allowFilter", "true")
@@ -152,6 +153,9 @@ func (w *world) run(s pipeline.Source) (pipeline.Result, error) {
 	}
 	if w.lose {
 		p.Store = losing{w.store}
+	}
+	if w.real != nil {
+		p.Store = w.real
 	}
 	res, err := p.Run(w.Context())
 	if left, _ := os.ReadDir(w.env.Scratch); len(left) > 0 {

@@ -59,6 +59,8 @@ func (w *writer) join(ctx context.Context, f func(step) error) error {
 		case s.fate.taken() && fact != nil:
 			taken++
 			s.is = git.Entry{Path: s.path, Mode: git.Regular, OID: fact.Blob, Size: fact.Size}
+		case s.fate == unseen && fact != nil:
+			w.stale = true
 		}
 		if s.was.Mode == 0 && s.is.Mode == 0 {
 			continue

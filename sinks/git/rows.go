@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -26,14 +26,38 @@ type row struct {
 	Size    int64   `json:"size"` // in bytes
 }
 
-// at gives the row of a path.
+// at gives the row of a path: the size, and then each of the strings behind its
+// length. A pass reads all rows, so it is not JSON.
 func (r row) at(path string) pipeline.Row {
-	b, err := json.Marshal(r)
-	if err != nil {
-		panic(err) // strings and an integer
+	b := binary.AppendVarint(nil, r.Size)
+	for _, text := range []string{r.Key, r.Version, r.Made, string(r.Blob)} {
+		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
 	}
 	return pipeline.Row{Bucket: bucket, Key: path, Value: b}
 }
+
+// decode reads the value of a row.
+func decode(value []byte) (r row, err error) {
+	size, n := binary.Varint(value)
+	if n <= 0 {
+		return r, errRow
+	}
+	r.Size = size
+	rest := string(value[n:])
+	for _, text := range []*string{&r.Key, &r.Version, &r.Made, (*string)(&r.Blob)} {
+		length, n := binary.Uvarint([]byte(rest[:min(len(rest), binary.MaxVarintLen64)]))
+		if n <= 0 || length > uint64(len(rest)-n) {
+			return r, errRow
+		}
+		*text, rest = rest[n:n+int(length)], rest[n+int(length):]
+	}
+	if rest != "" {
+		return r, errRow
+	}
+	return r, nil
+}
+
+var errRow = errors.New("a row that is none")
 
 // rowPage gives rows after a path: it is the Page of a [mirror.Window].
 func rowPage(s pipeline.Store) func(context.Context, string) ([]mirror.Entry[row], bool, error) {
@@ -41,7 +65,7 @@ func rowPage(s pipeline.Store) func(context.Context, string) ([]mirror.Entry[row
 		if after != "" {
 			after += "\x00" // the least path after it
 		}
-		return mirror.Rows[row](s, bucket, after)
+		return mirror.Rows(s, bucket, after, decode)
 	}
 }
 

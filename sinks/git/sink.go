@@ -78,6 +78,7 @@ type writer struct {
 	memory   memory
 	seen     seen
 	finished bool
+	stale    bool    // there are rows of paths that the source no longer has
 	staged   git.OID // the last commit on the ref of parts; "": none
 
 	importing sync.Mutex

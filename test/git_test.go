@@ -28,17 +28,17 @@ func TestManifestsBecomeAHistory(t *testing.T) {
 	want := map[string]bool{}
 	paths := slices.Sorted(maps.Keys(b.files))
 	for i, path := range paths {
-		switch { // here and there, so that nothing is read ahead
-		case i%5 == 0, i%5 == 2:
+		switch { // neighbours, behind which nothing is read ahead
+		case i < 100:
 			b.put(t, content{path: b.files[path] + "# changed\n"})
 			want["M\tclusters/"+path] = true
-		case i%25 == 1:
+		case i < 110:
 			b.remove(t, path)
 			want["D\tclusters/"+path] = true
-		case i%25 == 3:
+		case i < 120:
 			b.put(t, content{path + ".new.yaml": b.files[path]})
 			want["A\tclusters/"+path+".new.yaml"] = true
-		case i == 4:
+		case i == 120:
 			b.put(t, content{path + ".renamed.yaml": b.files[path]})
 			b.remove(t, path)
 			want["D\tclusters/"+path], want["A\tclusters/"+path+".renamed.yaml"] = true, true

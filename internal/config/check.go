@@ -95,6 +95,9 @@ func (d *decoder) stages(p *Pipeline) {
 	if m, ok := p.Sink.Options.(kind.Maker); ok {
 		p.env.Makes = m.Makes()
 	}
+	if s, ok := p.Sink.Options.(kind.Selective); ok {
+		p.env.Selects = s.Selects()
+	}
 	p.env.Target, _ = p.Sink.Options.(kind.Lister)
 	if s, ok := p.Source.Options.(kind.Scatterer); ok {
 		p.env.Scattered = s.Scatters(p.env.Target != nil && p.env.Target.Target("a") == p.env.Target.Target("b"))

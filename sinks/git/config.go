@@ -119,6 +119,9 @@ func (c *Config) Identity() string {
 	return fmt.Sprintf("git %s, %s below %s", c.Location(), c.Key, c.Path)
 }
 
+// Selects implements [kind.Selective]: what did not change is not read.
+func (*Config) Selects() bool { return true }
+
 // Mirrors implements [kind.Mirror].
 func (*Config) Mirrors() bool { return true }
 

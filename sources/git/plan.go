@@ -60,7 +60,11 @@ func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 		lane.Spec = s.String()
 		lane.ID = fmt.Sprintf("%s after %q, pass %d", r.config.Identity(), of.After, r.pass.Number)
 	})
-	pipeline.Logger(ctx).Info("commit of the pass", "commit", s.Commit, "since", s.Base)
+	log := pipeline.Logger(ctx)
+	if s.Base != "" {
+		log = log.With("since", s.Base)
+	}
+	log.Info("commit of the pass", "commit", s.Commit)
 	return lanes, nil
 }
 

@@ -37,3 +37,18 @@ func TestAFamilyIsAProcessAndItsDescendants(t *testing.T) {
 		t.Errorf("got %v after its end, want none", left)
 	}
 }
+
+func TestHighWaterIsThePeakOfAProcessThatHasEnded(t *testing.T) {
+	cmd := exec.Command("sh", "-c", "sleep 0.3")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	peak := make(chan int64)
+	go func() { peak <- processes.HighWater(cmd.Process.Pid) }()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-peak; got < 100<<10 || got > 100<<20 {
+		t.Errorf("got %d bytes, want what a shell takes", got)
+	}
+}

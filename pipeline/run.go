@@ -40,6 +40,7 @@ type Result struct {
 type run struct {
 	*Pipeline
 	pass   *Pass
+	began  time.Time // the pass
 	whole  bool
 	reader Reader
 	writer Writer

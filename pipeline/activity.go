@@ -15,6 +15,7 @@ type StageStatus struct {
 	Open      time.Duration // since it began, or until it returned
 	Receiving time.Duration // of that: it waited for input
 	Sending   time.Duration // of that: it waited for the next stage to take an item
+	Ended     bool          // it has returned
 	Waits     Doing         // what it waits for now; "" if it works or has returned
 	Since     time.Time     // since when; zero if it does not wait
 }
@@ -111,7 +112,7 @@ func (a *activity) status() StageStatus {
 	if ended != 0 {
 		now = ended
 	}
-	s := StageStatus{Name: a.name, Moved: a.moved.Load(), Open: time.Duration(now - a.began.Load()), Receiving: a.receives.total(now), Sending: a.sends.total(now)}
+	s := StageStatus{Name: a.name, Ended: ended != 0, Moved: a.moved.Load(), Open: time.Duration(now - a.began.Load()), Receiving: a.receives.total(now), Sending: a.sends.total(now)}
 	if since := a.receives.since.Load(); since != 0 && ended == 0 {
 		s.Waits, s.Since = Receiving, time.Unix(0, since)
 	}

@@ -50,6 +50,7 @@ func (r *run) open() error {
 		}
 		r.saver.ledgers[lane.Name] = &ledger{state: st}
 	}
+	r.planned = time.Now()
 	r.running.Store(r)
 	return nil
 }

@@ -39,6 +39,9 @@ func (m *meter) opened(lane string, open bool, err error) {
 
 // stage makes what a stage of the chain of a lane does, from now on.
 func (m *meter) stage(lane, name string, in <-chan *Item, out chan<- *Item) *activity {
+	if name == "source" && in != nil {
+		name = "place" // stands behind the source, and speaks for it
+	}
 	a := &activity{name: name, in: in, out: out}
 	a.began.Store(time.Now().UnixNano())
 	m.mu.Lock()
@@ -50,6 +53,7 @@ func (m *meter) stage(lane, name string, in <-chan *Item, out chan<- *Item) *act
 // Status is a picture of a run, taken while it moves.
 type Status struct {
 	Pass    int64
+	Planned time.Time        // when the run had its plan
 	Lanes   []LaneStatus     // in the order of the plan
 	Retries map[string]int64 // in this process, by cause
 }
@@ -74,7 +78,7 @@ func (p *Pipeline) Status() (s Status, ok bool) {
 	}
 	r.meter.mu.Lock()
 	defer r.meter.mu.Unlock()
-	s = Status{Pass: r.pass.Number, Retries: maps.Clone(r.meter.retries)}
+	s = Status{Pass: r.pass.Number, Planned: r.planned, Retries: maps.Clone(r.meter.retries)}
 	for _, lane := range r.pass.Lanes {
 		l := LaneStatus{Lane: lane, Open: r.meter.open[lane.Name], Err: r.meter.failed[lane.Name]}
 		l.State, l.Held = r.saver.ledgers[lane.Name].status()

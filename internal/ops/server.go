@@ -29,11 +29,11 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 
 // Handler answers /healthz (the process lives), /readyz (the state of every
 // pipeline can be written) and /metrics.
-func Handler(build Build, watches ...*Watch) http.Handler {
+func Handler(build Build, board *Board) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		for _, p := range watches {
+		for _, p := range board.Watches() {
 			if !p.Writable() {
 				http.Error(w, p.Name()+": the state cannot be written", http.StatusServiceUnavailable)
 				return
@@ -41,7 +41,7 @@ func Handler(build Build, watches ...*Watch) http.Handler {
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.Handle("GET /metrics", Metrics(build, watches...))
+	mux.Handle("GET /metrics", Metrics(build, board))
 	return mux
 }
 

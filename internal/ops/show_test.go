@@ -172,7 +172,7 @@ func TestProgressIsALineEveryTenSeconds(t *testing.T) {
 		var b bytes.Buffer
 		ctx, stop := context.WithCancel(t.Context())
 		var g errgroup.Group
-		g.Go(func() error { ops.Lines(ctx, ops.NewLogger(&b, true, slog.LevelInfo), w); return nil })
+		g.Go(func() error { ops.Lines(ctx, ops.NewLogger(&b, true, slog.LevelInfo), ops.NewBoard(w)); return nil })
 		w.Pass(ctx)
 		time.Sleep(time.Minute) // nothing runs: nothing is shown
 		stop()
@@ -209,7 +209,7 @@ func TestBarsStayBelowTheLogAndAreGoneAtTheEnd(t *testing.T) {
 	w := watch(&source{n: 2, expect: 2}, &sink{}, newStore())
 	ctx, stop := context.WithCancel(t.Context())
 	var g errgroup.Group
-	g.Go(func() error { ops.Bars(ctx, c, w); return nil })
+	g.Go(func() error { ops.Bars(ctx, c, ops.NewBoard(w)); return nil })
 	g.Go(func() error {
 		defer stop()
 		w.Pass(ctx)
@@ -236,7 +236,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 		w.Pass(t.Context())
 	})
 	rec := httptest.NewRecorder()
-	ops.Handler(ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, w).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	ops.Handler(ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, ops.NewBoard(w)).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 	got := rec.Body.String()
 	for _, want := range []string{
 		`sluice_build_info{commit="c",go="g",version="v\"1"} 1`,
@@ -263,7 +263,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 func TestReadinessFollowsTheState(t *testing.T) {
 	st := newStore()
 	w := watch(&source{n: 0}, &sink{}, st)
-	h := ops.Handler(ops.Build{}, w)
+	h := ops.Handler(ops.Build{}, ops.NewBoard(w))
 	ask := func(path string) int {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
@@ -295,7 +295,7 @@ func TestServingEndsWithItsContext(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var g errgroup.Group
-	g.Go(func() error { return ops.Serve(ctx, ln, ops.Handler(ops.Build{})) })
+	g.Go(func() error { return ops.Serve(ctx, ln, ops.Handler(ops.Build{}, new(ops.Board))) })
 	resp, err := http.Get("http://" + ln.Addr().String() + "/healthz")
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+	_ "time/tzdata" // the program has the time zones with it
 
 	"github.com/robfig/cron/v3"
 )

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-	_ "time/tzdata"
 
 	"sluice/internal/daemon"
 )

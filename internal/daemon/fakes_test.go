@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ type fake struct {
 	every time.Duration
 	cron  daemon.Schedule
 	skip  bool
+	empty bool // it has no lanes
 	stall time.Duration
 	hooks []daemon.Hook
 
@@ -105,6 +107,9 @@ func (f *fake) Plan(ctx context.Context) ([]pipeline.Lane, error) {
 		if err := f.plan(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if f.empty {
+		return nil, nil
 	}
 	return []pipeline.Lane{{Name: "a", ID: "a"}}, nil
 }
@@ -188,7 +193,7 @@ func (s *safe) String() string {
 func start(t *testing.T, c *daemon.Configuration, fakes ...*fake) running {
 	t.Helper()
 	log := &safe{}
-	d := &daemon.Daemon{Log: slog.New(slog.NewTextHandler(log, nil)), Board: new(ops.Board)}
+	d := &daemon.Daemon{Log: logger(log), Board: new(ops.Board)}
 	var jobs []daemon.Job
 	for _, f := range fakes {
 		jobs = append(jobs, f.job())
@@ -215,5 +220,7 @@ func (r running) snapshot(t *testing.T, name string) ops.Snapshot {
 	t.Fatalf("%s is not on the board", name)
 	return ops.Snapshot{}
 }
+
+func logger(out io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(out, nil)) }
 
 var discard = slog.New(slog.DiscardHandler)

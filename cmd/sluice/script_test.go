@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 //	until PATTERN PROGRAM [ARG...]   runs it again until its standard output matches
 //	get PATH                         gets it from 127.0.0.1:$PORT, as soon as somebody listens
 //	terminate                        sends SIGTERM to what runs in the background
+//	hangup                           sends SIGHUP to what runs in the background
 //	repeat TEXT N FILE               writes TEXT N times and a newline to FILE
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -51,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"get":       command(1, get),
 			"terminate": command(0, terminate),
 			"repeat":    command(3, repeat),
+			"hangup":    command(0, hangup),
 		},
 	})
 }
@@ -120,6 +122,12 @@ func try(ts *testscript.TestScript, f func() error) {
 func terminate(ts *testscript.TestScript, _ []string) {
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+func hangup(ts *testscript.TestScript, _ []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(syscall.SIGHUP))
 	}
 }
 

@@ -51,8 +51,10 @@ func (s *session) run(ctx context.Context) (err error) {
 	}
 	s.board = new(ops.Board)
 	s.daemon = &daemon.Daemon{Log: s.log, Board: s.board, Once: !slices.ContainsFunc(s.pipelines, s.repeats), Ended: s.ended}
+	c, done := s.configuration()
+	defer done()
 	if err = s.open(ctx, jobs); err == nil {
-		err = s.move(ctx)
+		err = s.move(ctx, c)
 	}
 	return s.end(s.close(err))
 }
@@ -81,8 +83,8 @@ func (s *session) open(ctx context.Context, jobs []daemon.Job) (err error) {
 }
 
 // move runs the pipelines to their end or until ctx ends, and shows them
-// meanwhile.
-func (s *session) move(ctx context.Context) error {
+// meanwhile. They follow a configuration, if there is one.
+func (s *session) move(ctx context.Context, c *daemon.Configuration) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	shown, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -100,8 +102,6 @@ func (s *session) move(ctx context.Context) error {
 	g.Go(func() error {
 		defer end()
 		defer said()
-		c, done := s.configuration()
-		defer done()
 		return s.daemon.Run(ctx, c)
 	})
 	return g.Wait()

@@ -74,8 +74,11 @@ func (s *session) reports(err error) ops.Reports {
 			reports[w.Name()] = r
 		}
 	}
+	if err == nil {
+		return reports
+	}
 	for _, p := range s.pipelines {
-		if _, ok := reports[p.Name]; !ok && err != nil {
+		if _, ok := reports[p.Name]; !ok {
 			reports[p.Name] = ops.NeverBegan(err)
 		}
 	}

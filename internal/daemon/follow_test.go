@@ -179,7 +179,7 @@ func TestWhoHasMoreMemoryThanItsShareBeginsAnewBeforeOthersDo(t *testing.T) {
 		a, b := busy("a"), busy("b")
 		a.size = 100
 		d := newDisk("a", a, b)
-		start(t, d.configuration(), a)
+		r := start(t, d.configuration(), a)
 		time.Sleep(time.Minute)
 		a.mu.Lock()
 		a.size = 50
@@ -194,6 +194,9 @@ func TestWhoHasMoreMemoryThanItsShareBeginsAnewBeforeOthersDo(t *testing.T) {
 		time.Sleep(time.Minute)
 		if opened, closed := a.openings(); opened != 2 || closed != 1 {
 			t.Errorf("opened %d times and closed %d times, want 2 and 1", opened, closed)
+		}
+		if s := r.snapshot(t, "b"); s.Ended[ops.Failed] != 0 {
+			t.Errorf("got %+v, want it opened at the first try", s)
 		}
 		a.mu.Lock()
 		a.size = 100

@@ -168,9 +168,14 @@ func TestAHookThatHangsIsKilledWithAllItStarted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(number)) + "/stat")
-	if err == nil && !strings.Contains(string(stat), ") Z ") {
-		t.Errorf("got %s, want what it started killed too", stat)
+	lives := func() bool {
+		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(number)) + "/stat")
+		return err == nil && !strings.Contains(string(stat), ") Z ")
+	}
+	for deadline := time.Now().Add(5 * time.Second); lives(); time.Sleep(10 * time.Millisecond) { // the kernel takes a moment
+		if time.Now().After(deadline) {
+			t.Fatal("what it started lives")
+		}
 	}
 }
 

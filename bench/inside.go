@@ -69,7 +69,8 @@ func inside(ctx context.Context, t task) (err error) {
 	if err := st.Bind(chosen[0].Identity()); err != nil {
 		return err
 	}
-	w := ops.NewWatch(fitted[0].Pipeline(config.Links{Store: st, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}))
+	w := ops.NewWatch(t.Pipeline)
+	w.Use(fitted[0].Pipeline(config.Links{Store: st, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}), nil)
 	pass := func() error {
 		r := w.Pass(ctx)
 		if r.Outcome != ops.Complete || r.Records.Written != int64(t.Documents) {

@@ -173,8 +173,20 @@ func (released) Open(context.Context) (io.ReadCloser, error) {
 
 // Send gives v to out, or returns the cause if ctx ends first.
 func Send[T any](ctx context.Context, out chan<- T, v T) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	e := edge(ctx, out)
 	select {
 	case out <- v:
+		e.passed()
+		return nil
+	default:
+	}
+	defer e.await().End()
+	select {
+	case out <- v:
+		e.passed()
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -184,13 +196,25 @@ func Send[T any](ctx context.Context, out chan<- T, v T) error {
 // Receive takes the next value of in; ok is false at its end. An input that
 // was closed under a dead context is a failure, not an end.
 func Receive[T any](ctx context.Context, in <-chan T) (v T, ok bool, err error) {
-	select {
-	case v, ok = <-in:
-		if !ok && ctx.Err() != nil {
-			return v, false, context.Cause(ctx)
-		}
-		return v, ok, nil
-	case <-ctx.Done():
+	if ctx.Err() != nil {
 		return v, false, context.Cause(ctx)
 	}
+	e := edge(ctx, in)
+	select {
+	case v, ok = <-in:
+	default:
+		w := e.await()
+		select {
+		case v, ok = <-in:
+			w.End()
+		case <-ctx.Done():
+			w.End()
+			return v, false, context.Cause(ctx)
+		}
+	}
+	if !ok && ctx.Err() != nil {
+		return v, false, context.Cause(ctx)
+	}
+	e.passed()
+	return v, ok, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -15,6 +16,9 @@ func (r *run) open() error {
 		return err
 	}
 	begin := last.Number == 0 || last.Complete
+	if r.began = last.Began; begin {
+		r.began = time.Now()
+	}
 	r.pass = &Pass{Pipeline: r.Name, Parallel: max(1, r.Lanes), Number: last.Number, Lanes: last.Lanes, Last: states, Store: r.Store}
 	if begin {
 		r.pass.Number, r.pass.Lanes, r.pass.Last = last.Number+1, nil, nil
@@ -46,6 +50,7 @@ func (r *run) open() error {
 		}
 		r.saver.ledgers[lane.Name] = &ledger{state: st}
 	}
+	r.planned = time.Now()
 	r.running.Store(r)
 	return nil
 }
@@ -59,7 +64,7 @@ func (r *run) begin(known map[string]LaneState) (map[string]LaneState, error) {
 		return nil, fmt.Errorf("source: plan: %w", err)
 	}
 	r.pass.Lanes = lanes
-	rows := []Row{row(passBucket, "current", passRow{Number: r.pass.Number, Lanes: lanes})}
+	rows := []Row{row(passBucket, "current", passRow{Number: r.pass.Number, Lanes: lanes, Began: r.began})}
 	if !r.New {
 		for name := range known {
 			rows = append(rows, Row{Bucket: laneBucket, Key: name})
@@ -147,7 +152,7 @@ func (r *run) finish() error {
 	if err := r.writer.Finish(r.as(r.hard, "sink")); err != nil {
 		return fmt.Errorf("sink: finish: %w", err)
 	}
-	done := passRow{Number: r.pass.Number, Lanes: r.pass.Lanes, Complete: true}
+	done := passRow{Number: r.pass.Number, Lanes: r.pass.Lanes, Complete: true, Began: r.began}
 	if err := r.Store.Put(row(passBucket, "current", done)); err != nil {
 		return fmt.Errorf("state: complete pass: %w", err)
 	}

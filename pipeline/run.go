@@ -39,13 +39,15 @@ type Result struct {
 // run is a Pipeline in motion: one pass, or what is left of it.
 type run struct {
 	*Pipeline
-	pass   *Pass
-	whole  bool
-	reader Reader
-	writer Writer
-	saver  saver
-	meter  *meter
-	larges map[string]*large // of each stage, by name
+	pass    *Pass
+	began   time.Time // the pass
+	planned time.Time // the run has its plan
+	whole   bool
+	reader  Reader
+	writer  Writer
+	saver   saver
+	meter   *meter
+	larges  map[string]*large // of each stage, by name
 
 	base context.Context // never ends: for saves
 	hard context.Context // ends when the run fails or its grace is over

@@ -127,8 +127,9 @@ type Sized interface{ Need() (lane, shared int64) }
 // stage is what the frame tells the functions of a stage through their context.
 type stage struct {
 	*chain
-	name  string
-	large *large // nil: a stage that has no blocks of its own
+	name     string
+	large    *large    // nil: a stage that has no blocks of its own
+	activity *activity // nil: what is done for all lanes
 }
 
 type stageKey struct{}

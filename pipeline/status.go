@@ -3,18 +3,20 @@ package pipeline
 import (
 	"maps"
 	"sync"
+	"time"
 )
 
 // meter counts what happens in a run while it happens.
 type meter struct {
 	mu      sync.Mutex
-	retries map[string]int64 // by cause
-	open    map[string]bool  // lanes whose chains run
-	failed  map[string]error // lanes whose chains failed
+	retries map[string]int64       // by cause
+	open    map[string]bool        // lanes whose chains run
+	failed  map[string]error       // lanes whose chains failed
+	stages  map[string][]*activity // of the last chain of each lane, in order
 }
 
 func newMeter() *meter {
-	return &meter{retries: map[string]int64{}, open: map[string]bool{}, failed: map[string]error{}}
+	return &meter{retries: map[string]int64{}, open: map[string]bool{}, failed: map[string]error{}, stages: map[string][]*activity{}}
 }
 
 func (m *meter) retried(cause string) {
@@ -27,14 +29,31 @@ func (m *meter) opened(lane string, open bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.open[lane] = open
+	if open {
+		m.stages[lane] = nil
+	}
 	if err != nil {
 		m.failed[lane] = err
 	}
 }
 
+// stage makes what a stage of the chain of a lane does, from now on.
+func (m *meter) stage(lane, name string, in <-chan *Item, out chan<- *Item) *activity {
+	if name == "source" && in != nil {
+		name = "place" // stands behind the source, and speaks for it
+	}
+	a := &activity{name: name, in: in, out: out}
+	a.began.Store(time.Now().UnixNano())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stages[lane] = append(m.stages[lane], a)
+	return a
+}
+
 // Status is a picture of a run, taken while it moves.
 type Status struct {
 	Pass    int64
+	Planned time.Time        // when the run had its plan
 	Lanes   []LaneStatus     // in the order of the plan
 	Retries map[string]int64 // in this process, by cause
 }
@@ -45,6 +64,9 @@ type LaneStatus struct {
 	State LaneState // done at the sink; saved within a second
 	Open  bool      // its chain runs
 	Err   error     // why its chain ended, if it failed
+
+	Stages []StageStatus // of its last chain, in order; none before it has begun
+	Held   int           // items that the sink has and that are not done
 }
 
 // Status returns the picture of the run under way, or of the last one; ok is
@@ -56,12 +78,14 @@ func (p *Pipeline) Status() (s Status, ok bool) {
 	}
 	r.meter.mu.Lock()
 	defer r.meter.mu.Unlock()
-	s = Status{Pass: r.pass.Number, Retries: maps.Clone(r.meter.retries)}
+	s = Status{Pass: r.pass.Number, Planned: r.planned, Retries: maps.Clone(r.meter.retries)}
 	for _, lane := range r.pass.Lanes {
-		s.Lanes = append(s.Lanes, LaneStatus{
-			Lane: lane, State: r.saver.ledgers[lane.Name].get(),
-			Open: r.meter.open[lane.Name], Err: r.meter.failed[lane.Name],
-		})
+		l := LaneStatus{Lane: lane, Open: r.meter.open[lane.Name], Err: r.meter.failed[lane.Name]}
+		l.State, l.Held = r.saver.ledgers[lane.Name].status()
+		for _, a := range r.meter.stages[lane.Name] {
+			l.Stages = append(l.Stages, a.status())
+		}
+		s.Lanes = append(s.Lanes, l)
 	}
 	return s, true
 }

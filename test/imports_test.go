@@ -75,8 +75,8 @@ func lawful(pkg, other string, outside bool) bool {
 		return true
 	case within(other, "test") && strings.HasSuffix(pkg, "test"): // helpers of tests
 		return true
-	case within(other, "cmd", "internal/config", "internal/ops", "test", "bench"):
-		return within(pkg, "internal/ops") && within(other, "internal/ops")
+	case within(other, "cmd", "internal/config", "internal/ops", "internal/daemon", "test", "bench"):
+		return within(pkg, "internal/ops", "internal/daemon") && within(other, "internal/ops")
 	case slices.Contains(kinds, pkg):
 		return other == "internal/kind" || within(other, pkg, "internal") || other == "pipeline" // the tables
 	case within(pkg, kinds...), within(pkg, "internal"):
@@ -128,6 +128,9 @@ func TestTheLawIsNotEmpty(t *testing.T) {
 		{"internal/state", "test/servers", false, false},
 		{"internal/objects/objectstest", "test/servers", false, true},
 		{"internal/config", "sinks", false, true},
+		{"internal/daemon", "internal/ops", false, true},
+		{"internal/ops", "internal/daemon", false, false},
+		{"internal/letters", "internal/daemon", false, false},
 		{"cmd/sluice", "internal/config", false, true},
 	} {
 		if got := lawful(test.pkg, test.other, test.outside); got != test.want {

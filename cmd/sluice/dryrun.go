@@ -35,8 +35,11 @@ func (m *mirroring) flags(cmd *cobra.Command) {
 // apply makes of a session what the flags say.
 func (m *mirroring) apply(s *session) error {
 	if m.most != "" {
-		if err := allow(m.most, s.pipelines); err != nil {
-			return usage(fmt.Errorf("--max-delete: %w", err))
+		s.adjust = func(pipelines []*config.Pipeline) error {
+			if err := allow(m.most, pipelines); err != nil {
+				return fmt.Errorf("--max-delete: %w", err)
+			}
+			return nil
 		}
 	}
 	if !m.dry {

@@ -15,7 +15,7 @@ func (s *session) end(err error) error {
 		return s.rehearsed(reports, err)
 	}
 	err = errors.Join(err, s.writeReport(reports))
-	if len(s.watches) == len(s.pipelines) && !s.quiet && !s.json() {
+	if s.opened && !s.quiet && !s.json() {
 		err = errors.Join(err, reports.Summary(s.console, s.names(), s.style()))
 	}
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *session) status(reports ops.Reports) error {
 	counted := ops.Reports{}
 	for _, p := range s.pipelines {
 		r := reports[p.Name]
-		if s.daemon(p) && r.Outcome != ops.Failed {
+		if s.repeats(p) && r.Outcome != ops.Failed {
 			continue
 		}
 		counted[p.Name] = r
@@ -69,13 +69,16 @@ func (s *session) status(reports ops.Reports) error {
 // pass, it failed.
 func (s *session) reports(err error) ops.Reports {
 	reports := ops.Reports{}
-	for _, w := range s.watches {
+	for _, w := range s.board.Watches() {
 		if r, ok := w.Report(); ok {
 			reports[w.Name()] = r
 		}
 	}
+	if err == nil {
+		return reports
+	}
 	for _, p := range s.pipelines {
-		if _, ok := reports[p.Name]; !ok && err != nil {
+		if _, ok := reports[p.Name]; !ok {
 			reports[p.Name] = ops.NeverBegan(err)
 		}
 	}

@@ -26,12 +26,22 @@ func configFlag(cmd *cobra.Command, path *string) {
 
 // load reads the configuration that path names, or one of the default files.
 func load(path string, stdin io.Reader) (*config.File, error) {
+	file, _, err := loadFrom(path, stdin)
+	return file, err
+}
+
+// loadFrom also says where the configuration came from; nil if it cannot be read
+// there again.
+func loadFrom(path string, stdin io.Reader) (*config.File, *origin, error) {
 	name, text, err := read(path, stdin)
 	if err != nil {
-		return nil, usage(err)
+		return nil, nil, usage(err)
 	}
 	file, err := config.Parse(name, text, config.Options{})
-	return file, usage(err)
+	if err != nil || path == "-" {
+		return file, nil, usage(err)
+	}
+	return file, &origin{path: name, text: text}, nil
 }
 
 func read(path string, stdin io.Reader) (name string, text []byte, err error) {

@@ -19,8 +19,12 @@ func runCommand() *cobra.Command {
 With "sinks", NAME means a pipeline for each sink, and NAME-SINK one of them.
 
 A pipeline makes one pass over its source: the one that was interrupted, else a
-new one. A pipeline with "every" repeats its passes until it is stopped; a pass
-that failed is tried again at the next tick, and later after each failure.
+new one. A pipeline with "every" or "cron" repeats its passes until it is stopped.
+If there is one, sluice is a daemon: a pass that failed is tried again from its
+state, soon, and later after each failure, while the others go on; and on SIGHUP,
+and when the file changes, the configuration is read again. What is wrong in it
+is said, and changes nothing. Only pipelines begin anew whose own options have
+changed, after what they have read is delivered.
 
 ` + statuses,
 		Example: `  sluice run
@@ -29,7 +33,7 @@ that failed is tried again at the next tick, and later after each failure.
   sluice run backup --dry-run       what would be copied and deleted`,
 		ValidArgsFunction: completePipelines(&path, math.MaxInt),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			file, err := load(path, cmd.InOrStdin())
+			file, from, err := loadFrom(path, cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -38,6 +42,9 @@ that failed is tried again at the next tick, and later after each failure.
 				return err
 			}
 			s.file, s.pipelines, s.stdout = file, pipelines, cmd.OutOrStdout()
+			if s.origin = from; from != nil {
+				from.names = names
+			}
 			s.again = "run again to resume"
 			if err := m.apply(&s); err != nil {
 				return err
@@ -48,7 +55,7 @@ that failed is tried again at the next tick, and later after each failure.
 	configFlag(cmd, &path)
 	s.view.flags(cmd)
 	m.flags(cmd)
-	cmd.Flags().BoolVar(&s.once, "once", false, `one pass of each pipeline, also where the configuration says "every"`)
+	cmd.Flags().BoolVar(&s.once, "once", false, `one pass of each pipeline, also where the configuration says "every" or "cron"`)
 	cmd.Flags().BoolVar(&s.accept, "accept", false, "go on with a state that was made with another source or sink")
 	return cmd
 }

@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 //	until PATTERN PROGRAM [ARG...]   runs it again until its standard output matches
 //	get PATH                         gets it from 127.0.0.1:$PORT, as soon as somebody listens
 //	terminate                        sends SIGTERM to what runs in the background
+//	hangup                           sends SIGHUP to what runs in the background
 //	repeat TEXT N FILE               writes TEXT N times and a newline to FILE
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -51,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"get":       command(1, get),
 			"terminate": command(0, terminate),
 			"repeat":    command(3, repeat),
+			"hangup":    command(0, hangup),
 		},
 	})
 }
@@ -95,15 +97,22 @@ func until(ts *testscript.TestScript, args []string) {
 	})
 }
 
+// get asks for a path until what is answered matches, if it is said what.
 func get(ts *testscript.TestScript, args []string) {
+	re := regexp.MustCompile("(?m)" + strings.Join(args[1:], ""))
 	try(ts, func() error {
 		resp, err := http.Get("http://127.0.0.1:" + ts.Getenv("PORT") + args[0])
 		if err != nil {
 			return err
 		}
 		defer resp.Body.Close()
-		fmt.Fprintln(ts.Stdout(), resp.Status)
-		_, err = io.Copy(ts.Stdout(), resp.Body)
+		body, err := io.ReadAll(resp.Body)
+		if err == nil && !re.Match(body) {
+			err = fmt.Errorf("no match for %s", re)
+		}
+		if err == nil {
+			fmt.Fprintf(ts.Stdout(), "%s\n%s", resp.Status, body)
+		}
 		return err
 	})
 }
@@ -120,6 +129,12 @@ func try(ts *testscript.TestScript, f func() error) {
 func terminate(ts *testscript.TestScript, _ []string) {
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+func hangup(ts *testscript.TestScript, _ []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(syscall.SIGHUP))
 	}
 }
 

@@ -31,8 +31,9 @@ func (d *decoder) check(f *File) {
 		d.fail(d.places["state"], spot{name: "state"}, "it must not be empty")
 	}
 	for _, p := range f.Pipelines {
+		d.schedule(p)
 		p.env = kind.Env{
-			Pipeline: p.Name, MaxRecord: int64(p.MaxRecord), Every: p.Every > 0, Transient: d.Transient,
+			Pipeline: p.Name, MaxRecord: int64(p.MaxRecord), Every: p.Every > 0 || p.Cron != "", Transient: d.Transient,
 			New: p.Mode == "new", Lanes: p.Lanes, Scratch: d.scratch(f, p.Name),
 			Workers: min(maxWorkers, (d.workers()+p.Lanes-1)/p.Lanes),
 		}

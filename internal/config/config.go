@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 
+	"sluice/internal/daemon"
 	"sluice/internal/kind"
 	"sluice/internal/letters"
 	"sluice/internal/unit"
@@ -64,11 +65,17 @@ type Pipeline struct {
 	DeadLetters *letters.Config `yaml:"dead_letters" doc:"Where records go that can never be delivered; without it they end the run."`
 	Lanes       int             `yaml:"lanes" default:"4" min:"1" max:"256" doc:"Parts of a pass that move at the same time, as many of them as fit into memory."`
 	Mode        string          `yaml:"mode" default:"full" enum:"full|new" doc:"Whether each pass takes everything, or what is new since the last complete one."`
-	Every       unit.Duration   `yaml:"every" min:"1ms" doc:"Begins a new pass this long after the last one began; without it the pipeline is complete after one."`
+	Every       unit.Duration   `yaml:"every" min:"1ms" doc:"Begins a new pass this long after the last one began; without it and cron the pipeline is complete after one."`
+	Cron        string          `yaml:"cron" doc:"In the place of every: when passes begin, as minute, hour, day of month, month and day of week, such as 0 3 * * * for three each night."`
+	TimeZone    string          `yaml:"time_zone" default:"UTC" doc:"Whose clocks cron goes by, such as Europe/Berlin."`
+	Missed      string          `yaml:"missed" default:"run" enum:"run|skip" doc:"What becomes of passes that were due while another took longer, or sluice did not run: one is made at once for all of them, or none. One that was interrupted goes on either way."`
+	Stall       unit.Duration   `yaml:"stall" default:"15m" doc:"How long a pass may get nowhere before a warning says where it hangs; 0 is never."`
+	Hooks       []daemon.Hook   `yaml:"hooks" doc:"Who is told how a pass ended, with its report: programs and webhooks."`
 	OnError     string          `yaml:"on_error" default:"stop" enum:"stop|dead_letter" doc:"What becomes of an object that cannot be had: the lane ends with an error, or it is a dead letter."`
 	MaxRecord   unit.Bytes      `yaml:"max_record" default:"8MiB" min:"1MiB" doc:"Longest record, at most a quarter of memory; a longer one is a dead letter."`
 	Grace       unit.Duration   `yaml:"grace" default:"8s" doc:"Time to deliver what has been read when the run is stopped."`
 	Line        int             `yaml:"-"` // of its name in the file; 0 without a file
+	Schedule    daemon.Schedule `yaml:"-"` // what every or cron say; nil: neither
 
 	env kind.Env
 }

@@ -61,7 +61,7 @@ func TestErrorsOfSettingsNameTheFlagOrThePath(t *testing.T) {
 		t.Fatalf("got %v, want errors", err)
 	}
 	want := strings.Split(`--lanes: 0 is too small; the least is 1
-loud: unknown key "loud"; known here: dead_letters, every, grace, lanes, max_record, mode, on_error, sink, sinks, source, transforms
+loud: unknown key "loud"; known here: cron, dead_letters, every, grace, hooks, lanes, max_record, missed, mode, on_error, sink, sinks, source, stall, time_zone, transforms
 sink.s3.roll.bytes: "64Mb" is not a size; write one as 64MiB, 500KB or 1GiB
 --set pages: unknown key "pages"; did you mean "page"?
 --password: one value is expected, not a list

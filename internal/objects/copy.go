@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"sluice/pipeline"
 )
 
 // From is an object of any bucket of the same store.
@@ -158,6 +160,7 @@ func (c *Client) copyPart(ctx context.Context, key, query string, from From, byt
 	if reply.ETag == "" {
 		return "", errors.New("the store gave no ETag")
 	}
+	pipeline.Moved(ctx)
 	return strings.TrimSpace(reply.ETag + " " + reply.ChecksumCRC32C), nil
 }
 

@@ -124,7 +124,13 @@ func (s *store) fail(err error) {
 }
 
 func watch(src *source, snk pipeline.Sink, st pipeline.Store) *ops.Watch {
-	return ops.NewWatch(&pipeline.Pipeline{
+	w := ops.NewWatch("p")
+	w.Use(newPipeline(src, snk, st), nil)
+	return w
+}
+
+func newPipeline(src *source, snk pipeline.Sink, st pipeline.Store) *pipeline.Pipeline {
+	return &pipeline.Pipeline{
 		Name: "p", Source: src, Sink: snk, Store: st, Dead: letters{}, Lanes: 1, Grace: time.Second, Log: slog.New(slog.DiscardHandler),
-	})
+	}
 }

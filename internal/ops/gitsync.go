@@ -7,9 +7,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// GitSync are metrics of pipelines by the names that kubeckup's git-sync gives
-// them, so that its dashboards and alerts go on. The label pipeline is ours.
-type GitSync []*Watch
+// GitSync are metrics of the pipelines on a board whose sink makes directories,
+// by the names that kubeckup's git-sync gives them, so that its dashboards and
+// alerts go on. The label pipeline is ours.
+type GitSync struct{ *Board }
 
 // directories is a sink that makes files in directories, one for each cluster.
 type directories interface {
@@ -38,15 +39,17 @@ func (GitSync) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (g GitSync) Collect(out chan<- prometheus.Metric) {
-	for _, w := range g {
+	for _, w := range g.Watches() {
+		d, ok := w.sink().(directories)
+		if !ok {
+			continue
+		}
 		s := w.Snapshot()
 		out <- prometheus.MustNewConstHistogram(syncDuration, s.Took.n, s.Took.sum, s.Took.buckets, s.Name)
 		out <- prometheus.MustNewConstMetric(syncErrors, prometheus.CounterValue, float64(s.Ended[Failed]), s.Name)
 		out <- prometheus.MustNewConstMetric(syncFiles, prometheus.CounterValue, float64(s.Total.ObjectsRead+s.Total.Skipped), s.Name)
 		out <- prometheus.MustNewConstMetric(syncSuccess, prometheus.GaugeValue, unix(s.Success), s.Name)
-		if d, ok := w.p.Sink.(directories); ok {
-			out <- prometheus.MustNewConstMetric(syncDirectory, prometheus.GaugeValue, float64(d.Directories()), s.Name)
-		}
+		out <- prometheus.MustNewConstMetric(syncDirectory, prometheus.GaugeValue, float64(d.Directories()), s.Name)
 	}
 }
 

@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,13 +23,24 @@ type looker struct {
 	records, bytes rate
 }
 
-func newLookers(watches []*Watch) []*looker {
-	ls := make([]*looker, len(watches))
-	for i, w := range watches {
-		ls[i] = &looker{watch: w}
-		ls[i].look(time.Now())
+// lookers looks at the pipelines of a board.
+type lookers []*looker
+
+// at are those of the pipelines that are on the board now.
+func (ls *lookers) at(b *Board) []*looker {
+	var now lookers
+	for _, w := range b.Watches() {
+		i := slices.IndexFunc(*ls, func(l *looker) bool { return l.watch == w })
+		if i >= 0 {
+			now = append(now, (*ls)[i])
+			continue
+		}
+		l := &looker{watch: w}
+		l.look(time.Now())
+		now = append(now, l)
 	}
-	return ls
+	*ls = now
+	return now
 }
 
 func (l *looker) look(now time.Time) look {

@@ -18,14 +18,14 @@ type Build struct {
 
 // Metrics answers with the metrics of the pipelines, of the Go runtime and of
 // the process in the text format of Prometheus, and with others.
-func Metrics(build Build, watches []*Watch, others ...prometheus.Collector) http.Handler {
+func Metrics(build Build, board *Board, others ...prometheus.Collector) http.Handler {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "sluice_build_info", Help: "What runs; always 1.",
 		ConstLabels: prometheus.Labels{"version": build.Version, "commit": build.Commit, "go": build.Go},
 	})
 	info.Set(1)
 	r := prometheus.NewRegistry()
-	r.MustRegister(info, collector(watches), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(info, collector{board}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r.MustRegister(others...)
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
@@ -42,6 +42,11 @@ var (
 	lanesNow     = desc("lanes", "Lanes of the pass, by state.", "state")
 	passNumber   = desc("pass", "Number of the pass under way, or of the last.")
 	lastSave     = desc("last_save_timestamp_seconds", "When the state was last written; 0 if it was not.")
+	failuresNow  = desc("failures_in_a_row", "Passes that failed since the last one that did not.")
+	stalledNow   = desc("stalled", "1 while a pass gets nowhere for longer than stall, else 0.")
+	pausedNow    = desc("paused", "1 while the pipeline is paused, else 0.")
+	nextPass     = desc("next_pass_timestamp_seconds", "When the next pass begins; 0 while one is under way, and if none is to come.")
+	hooksTotal   = desc("hooks_failed_total", "Hooks that failed, after all tries.")
 	lastSuccess  = desc("last_success_timestamp_seconds", "When a pass was last complete; 0 if none was.")
 )
 
@@ -50,18 +55,18 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 // collector takes the metrics of pipelines from their watches when it is asked.
-type collector []*Watch
+type collector struct{ *Board }
 
 // Describe implements [prometheus.Collector].
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{recordsTotal, bytesTotal, objectsTotal, retriesTotal, passesTotal, lanesNow, passNumber, lastSave, lastSuccess} {
+	for _, d := range []*prometheus.Desc{recordsTotal, bytesTotal, objectsTotal, retriesTotal, passesTotal, lanesNow, passNumber, lastSave, lastSuccess, failuresNow, stalledNow, pausedNow, nextPass, hooksTotal} {
 		out <- d
 	}
 }
 
 // Collect implements [prometheus.Collector].
 func (c collector) Collect(out chan<- prometheus.Metric) {
-	for _, w := range c {
+	for _, w := range c.Watches() {
 		s := w.Snapshot()
 		gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{s.Name}, labels...)...)
@@ -86,7 +91,19 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		gauge(passNumber, float64(s.Pass))
 		gauge(lastSave, unix(s.Saved))
 		gauge(lastSuccess, unix(s.Success))
+		gauge(failuresNow, float64(s.Care.Failures))
+		gauge(stalledNow, flag(s.Care.Stalled != nil))
+		gauge(pausedNow, flag(s.Care.Paused))
+		gauge(nextPass, unix(s.Care.Next))
+		out <- prometheus.MustNewConstMetric(hooksTotal, prometheus.CounterValue, float64(s.Care.Hooks), s.Name)
 	}
+}
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 func unix(t time.Time) float64 {

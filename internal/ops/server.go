@@ -29,12 +29,12 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 }
 
 // Handler answers /healthz (the process lives), /readyz (the state of every
-// pipeline can be written) and /metrics, with others beside those of the watches.
-func Handler(build Build, watches []*Watch, others ...prometheus.Collector) http.Handler {
+// pipeline can be written) and /metrics, with others beside those of the board.
+func Handler(build Build, board *Board, others ...prometheus.Collector) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		for _, p := range watches {
+		for _, p := range board.Watches() {
 			if !p.Writable() {
 				http.Error(w, p.Name()+": the state cannot be written", http.StatusServiceUnavailable)
 				return
@@ -42,7 +42,7 @@ func Handler(build Build, watches []*Watch, others ...prometheus.Collector) http
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.Handle("GET /metrics", Metrics(build, watches, others...))
+	mux.Handle("GET /metrics", Metrics(build, board, others...))
 	return mux
 }
 

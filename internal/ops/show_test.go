@@ -173,7 +173,7 @@ func TestProgressIsALineEveryTenSeconds(t *testing.T) {
 		var b bytes.Buffer
 		ctx, stop := context.WithCancel(t.Context())
 		var g errgroup.Group
-		g.Go(func() error { ops.Lines(ctx, ops.NewLogger(&b, true, slog.LevelInfo), w); return nil })
+		g.Go(func() error { ops.Lines(ctx, ops.NewLogger(&b, true, slog.LevelInfo), ops.NewBoard(w)); return nil })
 		w.Pass(ctx)
 		time.Sleep(time.Minute) // nothing runs: nothing is shown
 		stop()
@@ -210,7 +210,7 @@ func TestBarsStayBelowTheLogAndAreGoneAtTheEnd(t *testing.T) {
 	w := watch(&source{n: 2, expect: 2}, &sink{}, newStore())
 	ctx, stop := context.WithCancel(t.Context())
 	var g errgroup.Group
-	g.Go(func() error { ops.Bars(ctx, c, w); return nil })
+	g.Go(func() error { ops.Bars(ctx, c, ops.NewBoard(w)); return nil })
 	g.Go(func() error {
 		defer stop()
 		w.Pass(ctx)
@@ -237,7 +237,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 		w.Pass(t.Context())
 	})
 	rec := httptest.NewRecorder()
-	ops.Handler(ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, []*ops.Watch{w}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	ops.Handler(ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, ops.NewBoard(w)).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 	got := rec.Body.String()
 	for _, want := range []string{
 		`sluice_build_info{commit="c",go="g",version="v\"1"} 1`,
@@ -264,7 +264,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 func TestReadinessFollowsTheState(t *testing.T) {
 	st := newStore()
 	w := watch(&source{n: 0}, &sink{}, st)
-	h := ops.Handler(ops.Build{}, []*ops.Watch{w})
+	h := ops.Handler(ops.Build{}, ops.NewBoard(w))
 	ask := func(path string) int {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
@@ -296,7 +296,7 @@ func TestServingEndsWithItsContext(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var g errgroup.Group
-	g.Go(func() error { return ops.Serve(ctx, ln, ops.Handler(ops.Build{}, nil)) })
+	g.Go(func() error { return ops.Serve(ctx, ln, ops.Handler(ops.Build{}, new(ops.Board))) })
 	resp, err := http.Get("http://" + ln.Addr().String() + "/healthz")
 	if err != nil {
 		t.Fatal(err)
@@ -315,29 +315,39 @@ type wide struct{ *sink }
 func (wide) Directories() int64 { return 3 }
 
 func TestMetricsHaveTheNamesOfGitSyncOnRequest(t *testing.T) {
-	for _, snk := range []pipeline.Sink{&sink{}, wide{&sink{}}} {
-		var w *ops.Watch
-		synctest.Test(t, func(t *testing.T) {
-			broken := &source{n: 3, fail: errors.New("500")}
-			w = watch(broken, snk, newStore())
-			w.Pass(t.Context())
-			broken.fail = nil
-			w.Pass(t.Context())
-		})
+	ask := func(b *ops.Board) string {
 		rec := httptest.NewRecorder()
-		ops.Handler(ops.Build{}, []*ops.Watch{w}, ops.GitSync{w}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
-		got := rec.Body.String()
-		for _, want := range []string{
-			`git_sync_duration_seconds_count{pipeline="p"} 2`, `git_sync_duration_seconds_sum{pipeline="p"} `, `git_sync_duration_seconds_bucket{pipeline="p",le="0.005"} `, `git_sync_duration_seconds_bucket{pipeline="p",le="2.5"} 1`, `git_sync_duration_seconds_bucket{pipeline="p",le="3600"} 2`,
-			`git_sync_errors_total{pipeline="p"} 1`, `git_sync_last_success_timestamp{pipeline="p"} 9.466848`, `# TYPE git_sync_files_processed_total counter`,
-		} {
-			if !strings.Contains(got, want) {
-				t.Errorf("got no %s in\n%s", want, got)
-			}
+		ops.Handler(ops.Build{}, b, ops.GitSync{Board: b}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+		return rec.Body.String()
+	}
+	plain, synced := ops.NewWatch("plain"), ops.NewWatch("p")
+	b := ops.NewBoard(plain)
+	synctest.Test(t, func(t *testing.T) {
+		plain.Use(newPipeline(&source{n: 1}, &sink{}, newStore()), nil)
+		plain.Pass(t.Context())
+		b.Add(synced)
+		if got := ask(b); strings.Contains(got, "git_sync_") {
+			t.Errorf("nothing is known of p: got\n%s", got)
 		}
-		_, known := snk.(wide)
-		if strings.Contains(got, `git_sync_clusters_backed_up{pipeline="p"} 3`) != known || strings.Contains(got, "git_sync_clusters") != known {
-			t.Errorf("%T: got\n%s", snk, got)
+		broken := &source{n: 3, fail: errors.New("500")}
+		synced.Use(newPipeline(broken, wide{&sink{}}, newStore()), nil)
+		synced.Pass(t.Context())
+		broken.fail = nil
+		synced.Pass(t.Context())
+	})
+	got := ask(b)
+	for _, want := range []string{
+		`git_sync_duration_seconds_count{pipeline="p"} 2`, `git_sync_duration_seconds_sum{pipeline="p"} `, `git_sync_duration_seconds_bucket{pipeline="p",le="0.005"} `, `git_sync_duration_seconds_bucket{pipeline="p",le="2.5"} 1`, `git_sync_duration_seconds_bucket{pipeline="p",le="3600"} 2`,
+		`git_sync_errors_total{pipeline="p"} 1`, `git_sync_last_success_timestamp{pipeline="p"} 9.466848`, `# TYPE git_sync_files_processed_total counter`, `git_sync_clusters_backed_up{pipeline="p"} 3`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got no %s in\n%s", want, got)
 		}
+	}
+	if strings.Contains(got, `_sum{pipeline="plain"}`) || strings.Contains(got, `_up{pipeline="plain"}`) {
+		t.Errorf("a sink without directories: got\n%s", got)
+	}
+	if b.Remove(synced); strings.Contains(ask(b), "git_sync_") {
+		t.Error("a pipeline that was removed has metrics")
 	}
 }

@@ -15,12 +15,13 @@ import (
 // Watch runs the passes of one pipeline, one after the other, and knows what
 // they do. Its other methods may be called at any time, from any goroutine.
 type Watch struct {
-	Notes []string // for the reports; set before the first pass
-
-	p     *pipeline.Pipeline
-	store *watchedStore
+	name string
 
 	mu      sync.Mutex
+	p       *pipeline.Pipeline // nil: none yet
+	store   *watchedStore
+	notes   []string
+	care    Care
 	running bool
 	before  pipeline.Status            // of the last run: what Status gives until the new one has its plan
 	pass    int64                      // whose counts are in seen
@@ -33,31 +34,76 @@ type Watch struct {
 	took    Times                      // of the runs that have ended
 }
 
-// NewWatch watches p, which runs under the watch from then on: its Source and
-// its Store are wrapped.
-func NewWatch(p *pipeline.Pipeline) *Watch {
-	w := &Watch{p: p, store: &watchedStore{Store: p.Store}, retries: map[string]int64{}, ended: map[Outcome]int64{}}
+// NewWatch is the watch of a pipeline of that name that is not there yet.
+func NewWatch(name string) *Watch {
+	return &Watch{name: name, store: &watchedStore{}, retries: map[string]int64{}, ended: map[Outcome]int64{}}
+}
+
+// Use watches p, which runs under the watch from then on: its Source and its
+// Store are wrapped. It may take the place of another that no longer runs; what
+// is counted in this process goes on. notes are for the reports.
+func (w *Watch) Use(p *pipeline.Pipeline, notes []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.p, w.notes, w.pass, w.seen = p, notes, 0, nil
+	w.store = &watchedStore{Store: p.Store}
 	p.Store, p.Source = w.store, watchedSource{p.Source, w}
-	return w
 }
 
 // Name is the name of the pipeline.
-func (w *Watch) Name() string { return w.p.Name }
+func (w *Watch) Name() string { return w.name }
+
+// Care is what a supervisor says of a pipeline, beside what its passes say.
+type Care struct {
+	Failures int       // in a row; 0: the last pass did not fail
+	Failing  time.Time // since when
+	Error    string    // of the last failure
+	Next     time.Time // when the next pass begins; zero: one is under way, or none is to come
+	Paused   bool
+	Stalled  *Stall // nil: it moves, or need not
+	Hooks    int64  // hooks that failed in this process
+}
+
+// Stall says where a pass hangs.
+type Stall struct {
+	Since time.Time
+	Stage string // the source, a transform or the sink
+	Lane  string // "": no lane has begun, or all have ended
+	Doing string // what the stage does, as far as is known
+}
+
+// Care lets f change what the supervisor says.
+func (w *Watch) Care(f func(*Care)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f(&w.care)
+}
+
+// Fail reports that an error kept the pipeline from beginning a pass.
+func (w *Watch) Fail(err error) Report {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := NeverBegan(err)
+	w.last = &r
+	w.ended[r.Outcome]++
+	return r
+}
 
 // Pass runs one pass, as [pipeline.Pipeline.Run] does, and reports on it.
 func (w *Watch) Pass(ctx context.Context) Report {
 	began := time.Now()
 	w.mu.Lock()
-	w.before, _ = w.p.Status()
+	p, notes := w.p, w.notes
+	w.before, _ = p.Status()
 	w.running = true
 	done := w.total.Read + w.total.Created
 	w.mu.Unlock()
 
-	res, err := w.p.Run(ctx)
+	res, err := p.Run(ctx)
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s, _ := w.p.Status()
+	s, _ := p.Status()
 	w.observe(s)
 	if s.Pass != res.Pass {
 		s = pipeline.Status{Pass: res.Pass} // it ended before it had a plan
@@ -67,7 +113,7 @@ func (w *Watch) Pass(ctx context.Context) Report {
 		w.retries[cause] += n
 	}
 	r := NewReport(res, s, err)
-	r.Notes = w.Notes
+	r.Notes = notes
 	took := time.Since(began)
 	r.Seconds = took.Round(time.Millisecond).Seconds()
 	w.took.add(took)
@@ -99,13 +145,43 @@ func (w *Watch) Report() (r Report, ok bool) {
 
 // Writable is false after a write to the state that failed.
 func (w *Watch) Writable() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	_, failed := w.store.last()
 	return !failed
+}
+
+// Status is the picture of the pass under way, or of the last; see
+// [pipeline.Pipeline.Status].
+func (w *Watch) Status() (s pipeline.Status, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.status()
+}
+
+func (w *Watch) status() (s pipeline.Status, ok bool) {
+	if w.p == nil {
+		return s, false
+	}
+	return w.p.Status()
+}
+
+// sink is that of the pipeline; nil: there is none yet.
+func (w *Watch) sink() pipeline.Sink {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.p == nil {
+		return nil
+	}
+	return w.p.Sink
 }
 
 // observe adds to total what was counted since it was last called. Counts of a
 // lane fall when it starts over and when a pass begins; then all of them are new.
 func (w *Watch) observe(s pipeline.Status) {
+	if s.Pass == 0 {
+		return
+	}
 	if s.Pass != w.pass {
 		w.pass, w.seen = s.Pass, map[string]pipeline.Counts{}
 	}
@@ -149,6 +225,7 @@ func risen(old, c pipeline.Counts) pipeline.Counts {
 // Snapshot is what a pipeline is doing.
 type Snapshot struct {
 	Name    string
+	Care    Care            // what its supervisor says
 	Running bool            // a pass is under way
 	Last    Outcome         // of the pass that ended last; "" if none has
 	Pass    int64           // the one under way, or the last; 0 before the first has its plan
@@ -169,11 +246,11 @@ type Snapshot struct {
 func (w *Watch) Snapshot() Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s, _ := w.p.Status()
+	s, _ := w.status()
 	w.observe(s)
 	saved, _ := w.store.last()
 	shot := Snapshot{
-		Name: w.p.Name, Running: w.running, Pass: s.Pass, Lanes: countLanes(s.Lanes),
+		Name: w.name, Care: w.care, Running: w.running, Pass: s.Pass, Lanes: countLanes(s.Lanes),
 		Total: w.total, Retries: maps.Clone(w.retries), Ended: maps.Clone(w.ended),
 		Saved: saved, Success: w.success, Took: w.took.clone(),
 	}

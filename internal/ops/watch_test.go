@@ -140,31 +140,37 @@ func TestAStateThatCannotBeWrittenIsSeen(t *testing.T) {
 	})
 }
 
-func TestRepeatBeginsEveryTickAndBacksOffAfterFailures(t *testing.T) {
+// TestCountsGoOnWhenAPipelineIsReplaced: a pass that was stopped goes on in
+// another pipeline under the same watch.
+func TestCountsGoOnWhenAPipelineIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
+		st := newStore()
+		w := watch(&source{n: 4}, &sink{}, st)
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
-		began, n := time.Now(), 0
-		var at []time.Duration
-		ops.Repeat(ctx, time.Minute, func(context.Context) error {
-			at = append(at, time.Since(began))
-			switch n++; n {
-			case 1:
-				time.Sleep(10 * time.Second) // does not put off the next
-			case 2, 3, 4, 5, 6, 7, 8:
-				return errors.New("fails")
-			case 10:
-				time.Sleep(3 * time.Minute)
-			case 11:
-				cancel()
-			}
-			return nil
-		})
-		want := []time.Duration{0, 1, 2, 4, 8, 16, 26, 36, 46, 47, 50}
-		for i := range want {
-			if i >= len(at) || at[i] != want[i]*time.Minute {
-				t.Fatalf("got %v, want %v minutes", at, want)
-			}
+		if r := w.Pass(ctx); r.Outcome != ops.Stopped || r.Records.Written != 2 {
+			t.Fatalf("got %+v, want stopped with 2 written", r)
+		}
+		w.Use(newPipeline(&source{n: 4}, &sink{}, st), []string{"a note"})
+		if s := w.Snapshot(); s.Total.Written != 2 || s.Pass != 0 {
+			t.Errorf("got %+v, want 2 written and no pass yet", s)
+		}
+		if r := w.Pass(t.Context()); r.Outcome != ops.Complete || r.Records.Written != 4 || len(r.Notes) != 1 {
+			t.Errorf("got %+v, want complete with 4 written", r)
+		}
+		if s := w.Snapshot(); s.Total.Written != 4 || s.Retries["503"] != 4 || s.Ended[ops.Stopped] != 1 {
+			t.Errorf("got %+v, want 4 written and 4 retries in all", s)
 		}
 	})
+}
+
+func TestWhatKeptAPipelineFromBeginningIsItsReport(t *testing.T) {
+	w := ops.NewWatch("p")
+	if s := w.Snapshot(); s.Name != "p" || s.Running || !w.Writable() {
+		t.Errorf("got %+v, want a pipeline that is not there yet", s)
+	}
+	w.Fail(errors.New("no state"))
+	if r, ok := w.Report(); !ok || r.Outcome != ops.Failed || r.Error != "no state" {
+		t.Errorf("got %+v, %v, want failed", r, ok)
+	}
 }

@@ -58,11 +58,23 @@ func copyBody(ctx context.Context, dst io.Writer, it *pipeline.Item, buf []byte)
 	if err != nil {
 		return 0, err
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{dst}, src, buf)
+	n, err := io.CopyBuffer(moving{ctx, dst}, src, buf)
 	if cerr := src.Close(); err == nil {
 		err = cerr
 	}
 	return n, err
+}
+
+// moving is a writer by which a stage gets on inside of an item.
+type moving struct {
+	ctx context.Context // of one copy
+	io.Writer
+}
+
+// Write implements [io.Writer].
+func (m moving) Write(p []byte) (int, error) {
+	pipeline.Moved(m.ctx)
+	return m.Writer.Write(p)
 }
 
 // abort ends an object that is not to be, also when the run is over.

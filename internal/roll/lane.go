@@ -74,19 +74,24 @@ func (w *Writer) rolled(ctx context.Context, in pipeline.Lane, state string, ite
 
 // step takes an item, or ends an object that has become old.
 func (l *lane) step(ctx context.Context, items <-chan *pipeline.Item) (more bool, err error) {
+	w := pipeline.Await(ctx, items)
 	select {
 	case <-l.timer.C:
+		w.End()
 		l.old = true
 		return true, l.cutIfOld(ctx)
 	case it, ok := <-items:
+		w.End()
 		if !ok && ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
 		if !ok {
 			return false, nil
 		}
+		pipeline.Moved(ctx)
 		return true, l.take(ctx, it)
 	case <-ctx.Done():
+		w.End()
 		return false, context.Cause(ctx)
 	}
 }

@@ -56,6 +56,16 @@ func Read(path string) (*Summary, error) {
 	return s, err
 }
 
+// Fits is nil if pipelines of these identities go on with the state, as
+// [Store.Bind] says it.
+func (s *Summary) Fits(identity map[string]string) error {
+	changes := compare(s.Stages, identity)
+	if len(changes) == 0 || s.Pass == 0 || len(s.Stages) == 0 {
+		return nil
+	}
+	return &ChangedError{Path: s.Path, Changes: changes}
+}
+
 // Rows calls f for the rows of a bucket of a state as Read reads it; while
 // another process has it open, maybe more than once. The value is valid during
 // the call.

@@ -9,12 +9,14 @@ import (
 
 // give sends an item. While it waits, it keeps the context alive.
 func (l *lane) give(ctx context.Context, it *pipeline.Item) error {
+	defer pipeline.Await(ctx, l.out).End()
 	t := l.timer
 	t.Reset(l.idle())
 	defer t.Stop()
 	for {
 		select {
 		case l.out <- it:
+			pipeline.Moved(ctx)
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -1,0 +1,7 @@
+package daemon
+
+// For tests.
+var (
+	BackOff = backOff
+	Until   = until
+)

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 //
 //	exits N PROGRAM [ARG...]         runs it and wants exit status N
 //	until PATTERN PROGRAM [ARG...]   runs it again until its standard output matches
-//	get PATH                         gets it from 127.0.0.1:$PORT, as soon as somebody listens
+//	get PATH [PATTERN]               gets it from 127.0.0.1:$PORT, as soon as somebody listens, and it matches
 //	terminate                        sends SIGTERM to what runs in the background
 //	hangup                           sends SIGHUP to what runs in the background
 //	repeat TEXT N FILE               writes TEXT N times and a newline to FILE
@@ -97,7 +97,6 @@ func until(ts *testscript.TestScript, args []string) {
 	})
 }
 
-// get asks for a path until what is answered matches, if it is said what.
 func get(ts *testscript.TestScript, args []string) {
 	re := regexp.MustCompile("(?m)" + strings.Join(args[1:], ""))
 	try(ts, func() error {

@@ -113,7 +113,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"config.memory=80M", `"80M" is not a size`},
 		{"config.pipelines=null", "no pipelines"},
 		{"kind=Deployment", "none has every or cron"},
-		{"networkPolicy.ports={443,70000}", "70000"},
+		{"networkPolicy.ports={443,70000}", "65,535"},
 	} {
 		out, ok := helm(t, "template", "sluice", chart, "-f", chart+"/ci/job-values.yaml", "--set", test.args)
 		if ok || !strings.Contains(out, test.want) {

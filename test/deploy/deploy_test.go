@@ -37,10 +37,10 @@ type object struct {
 	Automount *bool `yaml:"automountServiceAccountToken"`
 	Data      map[string]string
 	Spec      struct {
-		job         `yaml:",inline"`
+		Job         `yaml:",inline"`
 		Strategy    struct{ Type string }
 		Concurrency string             `yaml:"concurrencyPolicy"`
-		JobTemplate struct{ Spec job } `yaml:"jobTemplate"`
+		JobTemplate struct{ Spec Job } `yaml:"jobTemplate"`
 		Ports       []struct {
 			Port       int
 			TargetPort string `yaml:"targetPort"`
@@ -49,8 +49,8 @@ type object struct {
 	}
 }
 
-// job is what tests look at of the spec of a Job.
-type job struct {
+// Job is what tests look at of the spec of a Job, or of a Deployment.
+type Job struct {
 	Policy struct{ Rules []rule } `yaml:"podFailurePolicy"`
 	Next   string                 `yaml:"podReplacementPolicy"`
 	Pod    struct {
@@ -70,20 +70,20 @@ type rule struct {
 }
 
 type pod struct {
-	Account    string `yaml:"serviceAccountName"`
-	Automount  *bool  `yaml:"automountServiceAccountToken"`
-	Restart    string `yaml:"restartPolicy"`
-	Grace      int    `yaml:"terminationGracePeriodSeconds"`
-	Security   security
+	Account    string   `yaml:"serviceAccountName"`
+	Automount  *bool    `yaml:"automountServiceAccountToken"`
+	Restart    string   `yaml:"restartPolicy"`
+	Grace      int      `yaml:"terminationGracePeriodSeconds"`
 	Context    security `yaml:"securityContext"`
 	Containers []container
 	Volumes    []map[string]any
 }
 
 type container struct {
-	Image, WorkingDir string
-	Args              []string
-	Ports             []struct {
+	Image string
+	Dir   string `yaml:"workingDir"`
+	Args  []string
+	Ports []struct {
 		Name string
 		Port int `yaml:"containerPort"`
 	}
@@ -114,10 +114,10 @@ type security struct {
 
 // job returns the spec of the pods of an object and what is said of them; nil if
 // it has none.
-func (o *object) job() *job {
+func (o *object) job() *Job {
 	switch o.Kind {
 	case "Deployment", "Job":
-		return &o.Spec.job
+		return &o.Spec.Job
 	case "CronJob":
 		return &o.Spec.JobTemplate.Spec
 	}
@@ -139,18 +139,23 @@ func valuesFiles(t *testing.T) map[string]string {
 	return files
 }
 
-// helm runs helm and returns what it prints; status says whether it was content.
+// helm runs helm and returns what it gives; without success, what it says.
 func helm(t *testing.T, args ...string) (out string, ok bool) {
 	t.Helper()
 	home := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), servers.Helm(t), args...)
 	cmd.Env = append(os.Environ(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
-	b, err := cmd.CombinedOutput()
+	var given, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &given, &said
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	return string(b), err == nil
+	if err != nil {
+		return given.String() + said.String(), false
+	}
+	return given.String(), true
 }
 
 // render renders the chart as release "sluice".

@@ -89,8 +89,8 @@ func TestPodsRunWhatTheyShould(t *testing.T) {
 		"everything": "run history -c /etc/sluice/sluice.yaml --log-level debug",
 	} {
 		c := pods(t, parse(t, render(t, "-f", files[name]))).job().Pod.Spec.Containers[0]
-		if got := strings.Join(c.Args, " "); got != want || c.WorkingDir != "/state" {
-			t.Errorf("%s: got %s in %s, want %s", name, got, c.WorkingDir, want)
+		if got := strings.Join(c.Args, " "); got != want || c.Dir != "/state" {
+			t.Errorf("%s: got %s in %s, want %s", name, got, c.Dir, want)
 		}
 		if image := map[bool]string{false: "sluice:0.1.0", true: "registry.example.org/sluice:0.1.0-git"}[name == "everything"]; c.Image != image {
 			t.Errorf("%s: got %s, want %s", name, c.Image, image)

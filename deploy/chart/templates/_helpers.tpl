@@ -38,7 +38,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   {{- $config = fromYaml $config }}
   {{- if hasKey $config "Error" }}{{ fail (printf "config: %s" $config.Error) }}{{ end }}
 {{- end }}
-{{- $pipelines := $config.pipelines }}
+{{- $pipelines := dig "pipelines" dict ($config | default dict) }}
 {{- if not $pipelines }}{{ fail "config: no pipelines; give it with --set-file config=sluice.yaml" }}{{ end }}
 {{- if eq .Values.kind "Deployment" }}
   {{- $repeats := false }}

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/crash"
+	"sluice/test/servers"
 )
 
 // states writes version v of documents 0 to 99 into an index. n is a number of
@@ -91,4 +93,42 @@ func TestVersionsOrderTheWritesOfSeveralLanes(t *testing.T) {
 	}
 	j.want(t, 0, "load")
 	c.hasStates(t, "of four lanes", to, 40)
+}
+
+// TestAnIndexThatWasRestoredIsFollowed: what it holds then, and what is written
+// to it then, goes over what was there, although its numbers are those of old.
+func TestAnIndexThatWasRestoredIsFollowed(t *testing.T) {
+	long(t)
+	servers.OpenSearch(t) // there can be one
+	ctx, cancel := within(3 * time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	own, err := servers.StartOpenSearch(ctx, t.TempDir(), "path.repo="+dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(own.Kill)
+	c, from, to := cluster{own.URL}, unique(t)+"-from", unique(t)+"-to"
+	c.index(t, from, 2, "")
+	c.index(t, to, 2, "")
+	j := newJob(t, pipelines(entry("load", searchStage(c.url, from), "[]", searchStage(c.url, to), "mode: new", "lanes: 2")))
+	load := func(what string, v int) {
+		t.Helper()
+		j.want(t, 0, "load")
+		c.hasStates(t, what, to, v)
+	}
+	one := func(int) int { return 1 }
+	c.call(t, "PUT", "/_snapshot/kept", fmt.Sprintf(`{"type":"fs","settings":{"location":%q}}`, dir))
+	c.states(t, from, 2, one)
+	load("first", 2)
+	c.call(t, "PUT", "/_snapshot/kept/two?wait_for_completion=true", fmt.Sprintf(`{"indices":%q}`, from))
+	for v := 3; v <= 9; v++ {
+		c.states(t, from, v, one)
+	}
+	load("later", 9)
+	c.call(t, "POST", "/"+from+"/_close", "")
+	c.call(t, "POST", "/_snapshot/kept/two/_restore?wait_for_completion=true", fmt.Sprintf(`{"indices":%q}`, from))
+	load("restored", 2)
+	c.states(t, from, 10, one)
+	load("written to after it was restored", 10)
 }

@@ -193,6 +193,8 @@ func TestFaultsOfTheSearchAreReportedAndRepaired(t *testing.T) {
 	}
 }
 
+// TestFaultsOfTheStoreAreReportedAndRepaired: but an object that is replaced
+// before anything of it was delivered is taken as it is then.
 func TestFaultsOfTheStoreAreReportedAndRepaired(t *testing.T) {
 	long(t)
 	s := newStand(t, "")
@@ -202,15 +204,16 @@ func TestFaultsOfTheStoreAreReportedAndRepaired(t *testing.T) {
 	restore := func(t *testing.T) { s.bucket.put(t, victim, whole) }
 	for name, f := range map[string]struct {
 		rule   *faultproxy.Rule
+		status int
 		says   []string
 		repair func(t *testing.T)
 	}{
-		"500 for good": {&faultproxy.Rule{Method: "GET", Path: victim, Times: -1, Status: 500, Body: internals}, []string{"500", victim}, func(*testing.T) {}},
+		"500 for good": {&faultproxy.Rule{Method: "GET", Path: victim, Times: -1, Status: 500, Body: internals}, 1, []string{"500", victim}, func(*testing.T) {}},
 		"replaced while it is read": {&faultproxy.Rule{Method: "GET", Path: victim, CutAfter: 20_000, Do: func() {
 			s.bucket.put(t, victim, append(bytes.Clone(whole), whole...))
-		}}, []string{"replaced", victim}, restore},
+		}}, 0, nil, restore},
 		"vanished since the listing": {&faultproxy.Rule{Method: "GET", Path: victim, Do: func() { s.bucket.delete(t, victim) }, Status: 404,
-			Body: `<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>`}, []string{"vanished", victim}, restore},
+			Body: `<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>`}, 1, []string{"vanished", victim}, restore},
 	} {
 		t.Run(name, func(t *testing.T) {
 			to := unique(t)
@@ -218,7 +221,7 @@ func TestFaultsOfTheStoreAreReportedAndRepaired(t *testing.T) {
 			j := newJob(t, pipelines(load("load", s.bucket.stage(s.store.URL, "prefix: o/", "retry: 2s"), searchStage(s.cluster.url, to))))
 			s.store.Clear()
 			s.store.Add(f.rule)
-			o := j.want(t, 1, "load")
+			o := j.want(t, f.status, "load")
 			if f.rule.Hits() == 0 {
 				t.Fatal("the fault did not happen")
 			}

@@ -72,13 +72,21 @@ func (s *splitter) names(ctx context.Context, b *branch, d, end string) ([]strin
 	return names, nil
 }
 
-// named looks into branches of b of these names, evenly chosen if there are many.
+// named looks into branches of b of these names. If there are many, it puts
+// several of them together: some for each span.
 func (s *splitter) named(ctx context.Context, b branch, names []string, end string) ([]branch, error) {
-	n := min(len(names), max(s.wanted, int(most-s.asked.Load())/4))
+	n := len(names)
+	if seen := max(s.wanted, int(most-s.asked.Load())/4); n > seen {
+		n = min(seen, 2+int(4*b.share*float64(s.wanted)))
+	}
 	parts := []branch{}
 	for i := range n {
 		at, next := i*len(names)/n, (i+1)*len(names)/n
-		p, err := s.look(ctx, names[at], b.first, end)
+		count, many := full, next-at > 1
+		if many {
+			count = 1 // how many there are behind one name says nothing
+		}
+		p, err := s.look(ctx, names[at], b.first, end, count)
 		if err != nil {
 			return parts, err
 		}
@@ -89,7 +97,7 @@ func (s *splitter) named(ctx context.Context, b branch, names []string, end stri
 			continue
 		}
 		p.shared = len(names[at])
-		if next-at > 1 {
+		if many {
 			p.shared, p.more = b.shared, true
 		}
 		parts = append(parts, p)
@@ -97,9 +105,9 @@ func (s *splitter) named(ctx context.Context, b branch, names []string, end stri
 	return parts, nil
 }
 
-// look asks for a page of what begins with prefix, and comes after a key.
-func (s *splitter) look(ctx context.Context, prefix, after, end string) (b branch, err error) {
-	keys, more, err := s.keys(ctx, prefix, after, end, full)
+// look asks for at most so many keys that begin with prefix, and come after one.
+func (s *splitter) look(ctx context.Context, prefix, after, end string, max int) (b branch, err error) {
+	keys, more, err := s.keys(ctx, prefix, after, end, max)
 	if len(keys) == 0 {
 		return branch{}, err
 	}

@@ -155,7 +155,11 @@ func (d *decoder) stages(p *Pipeline) {
 func (d *decoder) mirror(p *Pipeline) {
 	m, ok := p.Sink.Options.(kind.Mirror)
 	if c, consumer := p.Source.Options.(kind.Consumer); ok && consumer && m.Mirrors() && c.Consumes() {
-		d.problems(p.Sink.place(), kind.Problem{Option: "mirror", Message: "what was delivered leaves the source, and the next pass would delete it here, too"})
+		problem := kind.Problem{Message: "what was delivered leaves the source, and the next pass would delete it here, too: let the source keep it"}
+		if _, chosen := d.places[p.Sink.spot.stage().in("mirror").path()]; chosen { // others are always one
+			problem.Option = "mirror"
+		}
+		d.problems(p.Sink.place(), problem)
 	}
 }
 
@@ -220,7 +224,7 @@ func (p *Pipeline) transforms() string {
 func (p *Pipeline) DryRun(say func(kind.Change)) error {
 	p.env.DryRun = say
 	if m, ok := p.Sink.Options.(kind.Mirror); !ok || !m.Mirrors() {
-		return fmt.Errorf("pipeline %s: a dry run is of a sink that mirrors (mirror: true); this one is not", p.Name)
+		return fmt.Errorf("pipeline %s: a dry run is of a sink that deletes what the source does not have: git, or one with mirror: true; this one is neither", p.Name)
 	}
 	return nil
 }

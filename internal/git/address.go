@@ -42,7 +42,7 @@ func parseAddress(text string) (address, error) {
 		path, err := filepath.Abs(text)
 		return address{scheme: "file", url: path}, err
 	}
-	if strings.Index(first, ":") < strings.LastIndex(first, "@") { // https:// was forgotten
+	if user, rest, _ := strings.Cut(first, ":"); strings.Contains(rest, "@") && !strings.Contains(user, "@") { // user:password@host
 		return address{}, errCredentials
 	}
 	m := short.FindStringSubmatch(text)

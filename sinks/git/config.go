@@ -72,6 +72,7 @@ type Sign struct {
 
 // What becomes of large files.
 const (
+	fail    = "fail"
 	skip    = "skip"
 	pointer = "pointer"
 )

@@ -129,6 +129,10 @@ type Maker interface{ Makes() bool }
 // at a time.
 type Selective interface{ Selects() bool }
 
+// Together is how many items of a lane such a sink opens at a time, at most;
+// any other opens one.
+const Together = 4
+
 // Describer is a Source that can say that it gives metadata beside its items:
 // the sink is then asked whether it takes that too.
 type Describer interface{ Describes() bool }

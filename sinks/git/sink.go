@@ -32,9 +32,6 @@ type sink struct {
 // this process has it. It may be called at any time.
 func (s *sink) Directories() int64 { return s.top.Load() }
 
-// together is how many items a lane reads at a time, if memory is not short.
-const together = 4
-
 // needFile is the memory for a file below path: 100 bytes here, for what is known
 // of its path and where changes stand, and 250 in git (measured: 230 while it
 // makes a pack, 270 while it sends one).

@@ -151,15 +151,24 @@ func (d *decoder) stages(p *Pipeline) {
 	}
 }
 
-// mirror refuses a mirror of what a source loses by being read.
+// mirror refuses a mirror of what a source loses by being read, or has in one
+// pass and not in the next though it is there.
 func (d *decoder) mirror(p *Pipeline) {
 	m, ok := p.Sink.Options.(kind.Mirror)
-	if c, consumer := p.Source.Options.(kind.Consumer); ok && consumer && m.Mirrors() && c.Consumes() {
+	if !ok || !m.Mirrors() {
+		return
+	}
+	if c, ok := p.Source.Options.(kind.Consumer); ok && c.Consumes() {
 		problem := kind.Problem{Message: "what was delivered leaves the source, and the next pass would delete it here, too: let the source keep it"}
 		if _, chosen := d.places[p.Sink.spot.stage().in("mirror").path()]; chosen { // others are always one
 			problem.Option = "mirror"
 		}
 		d.problems(p.Sink.place(), problem)
+	}
+	if l, ok := p.Source.Options.(kind.Leaver); ok {
+		for _, option := range l.Leaves() {
+			d.problems(p.Source.place(), kind.Problem{Option: option, Message: "what it leaves out would be deleted at the sink, though it is there: choose by include and exclude"})
+		}
 	}
 }
 

@@ -422,11 +422,11 @@ func TestABodyThatHardlyMovesEnds(t *testing.T) {
 			time.Sleep(time.Hour)
 		}
 		got, err := io.Copy(io.Discard, r)
-		if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), fmt.Sprintf("at byte %d of 8000: unexpected EOF (failed ", 30+got)) || !strings.HasSuffix(err.Error(), " times in 1m0s)") {
+		if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), fmt.Sprintf("at byte %d of 8000: unexpected EOF (failed ", 30+got)) || !strings.Contains(err.Error(), " times in ") {
 			t.Errorf("got %v after %d bytes, want that it ends", err, got)
 		}
-		if d := time.Since(began) - 4*time.Hour; d > 2*time.Minute || d < time.Minute {
-			t.Errorf("read for %s, want little more than a minute", d)
+		if d := time.Since(began) - 4*time.Hour; d > 2*time.Minute || d < 45*time.Second {
+			t.Errorf("read for %s, want about a minute", d)
 		}
 	})
 }

@@ -7,6 +7,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
 
 	"sluice/internal/kind"
 	"sluice/internal/manifest"
@@ -20,7 +23,7 @@ import (
 type Manifest struct {
 	Drop    []string   `yaml:"drop" doc:"Fields that are left out beside the usual ones: paths such as metadata.annotations.example.com/seen. The usual ones are status, in metadata managedFields, resourceVersion, uid, creationTimestamp, generation and selfLink, and the annotations kubectl.kubernetes.io/last-applied-configuration, deployment.kubernetes.io/revision and control-plane.alpha.kubernetes.io/leader."`
 	Keep    []string   `yaml:"keep" doc:"Those of the usual fields that stay."`
-	MaxSize unit.Bytes `yaml:"max_size" default:"2MiB" doc:"Larger objects are taken for others; three times as much memory is needed in each lane."`
+	MaxSize unit.Bytes `yaml:"max_size" default:"2MiB" doc:"Larger objects are taken for others; three times as much memory is set aside for one at a time."`
 	Others  string     `yaml:"others" default:"pass" enum:"pass|refuse" doc:"What becomes of an object that is no manifest, or one whose YAML is not understood: it is passed as it is, or cannot be had, as on_error says."`
 }
 
@@ -78,30 +81,43 @@ func (c *Manifest) Identity() string {
 	return fmt.Sprintf("manifest without %s, up to %v", strings.Join(c.fields(), ","), c.MaxSize)
 }
 
+// smallManifest is the size of those that several bodies may have in memory at
+// a time. Larger ones are rare, so that all lanes have room for one together.
+const smallManifest = 64 << 10
+
 // Build implements [kind.Transform].
-func (c *Manifest) Build(kind.Env) (pipeline.Transform, error) {
-	all, most := c.fields(), int64(c.MaxSize)
-	return manifests{View: func(it *pipeline.Item) pipeline.Body {
-		return manifestBody{it.Body, it.Size, all, most, c.Others == refuse}
-	}, need: sourceSize + 3*most}, nil
+func (c *Manifest) Build(env kind.Env) (pipeline.Transform, error) {
+	m := manifests{fields: c.fields(), most: int64(c.MaxSize), refuse: c.Others == refuse, bodies: 1, large: semaphore.NewWeighted(1)}
+	if env.Selects {
+		m.bodies = kind.Together
+	}
+	return &m, nil
 }
 
 // manifests is a transform of objects. It is safe for several lanes.
 type manifests struct {
-	pipeline.View
-	need int64
+	fields []string
+	most   int64 // bytes of a manifest
+	refuse bool  // what is no manifest
+	bodies int64 // that are open in a lane at a time
+	large  *semaphore.Weighted
 }
 
-// Need implements [pipeline.Sized].
-func (m manifests) Need() (lane, shared int64) { return m.need, 0 }
+// Run implements [pipeline.Transform].
+func (m *manifests) Run(ctx context.Context, in <-chan *pipeline.Item, out chan<- *pipeline.Item) error {
+	return pipeline.View(func(it *pipeline.Item) pipeline.Body { return manifestBody{m, it.Body, it.Size} }).Run(ctx, in, out)
+}
+
+// Need implements [pipeline.Sized]: while it grows, a text is there three times.
+func (m *manifests) Need() (lane, shared int64) {
+	return m.bodies * (sourceSize + 3*smallManifest), 3 * m.most
+}
 
 // manifestBody is a body without the fields that clusters write.
 type manifestBody struct {
-	of     pipeline.Body
-	size   int64 // of that, or -1
-	fields []string
-	most   int64
-	refuse bool // what is no manifest
+	*manifests
+	of   pipeline.Body
+	size int64 // of that, or -1
 }
 
 // Open implements [pipeline.Body]. It reads the body, if that is no larger than
@@ -112,9 +128,8 @@ func (b manifestBody) Open(ctx context.Context) (io.ReadCloser, error) {
 		return nil, err
 	}
 	src := newSource(body, 0, b.size)
-	text := bytes.NewBuffer(make([]byte, 0, min(max(b.size, sourceSize), b.most)+bytes.MinRead))
-	_, err = io.Copy(text, io.LimitReader(src, b.most+1))
-	whole := int64(text.Len()) <= b.most
+	text, small, err := b.read(ctx, src)
+	whole := text.Len() <= int(b.most)
 	switch {
 	case err != nil:
 	case whole:
@@ -125,19 +140,56 @@ func (b manifestBody) Open(ctx context.Context) (io.ReadCloser, error) {
 	if err == nil && !whole {
 		r := &reader{src: src, format: plainFormat, codec: plainFormat.open(src), maxRatio: 1}
 		r.err = r.explain(r.next())
-		return struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(text, r), r}, nil
+		return held{io.MultiReader(text, endFunc(small), r), func() error { small(); return r.Close() }}, nil
 	}
 	src.free()
 	if shut := body.Close(); err == nil {
 		err = shut
 	}
 	if err != nil {
+		small()
 		return nil, err
 	}
-	return io.NopCloser(text), nil
+	return held{text, func() error { small(); return nil }}, nil
+}
+
+// read reads what may be a manifest, and a byte more if it is none. One that is
+// not small waits for its room, which small gives back; so does the end of ctx.
+func (b manifestBody) read(ctx context.Context, src io.Reader) (text *bytes.Buffer, small func(), err error) {
+	first := min(smallManifest, b.most)
+	text = bytes.NewBuffer(make([]byte, 0, int(first)+1+bytes.MinRead))
+	_, err = io.Copy(text, io.LimitReader(src, first+1))
+	if err != nil || int64(text.Len()) <= first || first == b.most {
+		return text, func() {}, err
+	}
+	if b.large.Acquire(ctx, 1) != nil {
+		return text, func() {}, context.Cause(ctx)
+	}
+	give := sync.OnceFunc(func() { b.large.Release(1) })
+	stop := context.AfterFunc(ctx, give)
+	if b.size >= 0 {
+		text.Grow(max(0, int(min(b.size, b.most))-text.Len()) + bytes.MinRead)
+	}
+	_, err = io.Copy(text, io.LimitReader(src, b.most-first))
+	return text, func() { stop(); give() }, err
+}
+
+// held is a reader that is closed by a function.
+type held struct {
+	io.Reader
+	close func() error
+}
+
+// Close implements io.Closer. It may be called again.
+func (h held) Close() error { return h.close() }
+
+// endFunc is called when the end of what was before it is read.
+type endFunc func()
+
+// Read implements io.Reader.
+func (f endFunc) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
 }
 
 // cut leaves out the fields of a text.

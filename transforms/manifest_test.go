@@ -2,10 +2,12 @@ package transforms_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"sluice/internal/kind"
 	"sluice/pipeline"
@@ -132,6 +134,57 @@ func TestABodyThatIsCutIsNoManifest(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestOneLargeManifestIsInMemoryAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr, large := build(t, manifest()), []byte(deployment+strings.Repeat("# more\n", 20_000))
+		open := func(ctx context.Context, text []byte, size int) (io.ReadCloser, error) {
+			return pass(t, tr, item("a", bytesBody{b: text}, int64(size)))[0].Body.Open(ctx)
+		}
+		first, err := open(t.Context(), large, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if small, err := open(t.Context(), []byte(deployment), -1); err != nil || small.Close() != nil {
+			t.Errorf("a small one beside it: got %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		opened := make(chan error)
+		go func() {
+			_, err := open(ctx, large, len(large))
+			opened <- err
+		}()
+		synctest.Wait()
+		select {
+		case err := <-opened:
+			t.Fatalf("a second one beside it: got %v, want that it waits", err)
+		default:
+		}
+		first.Close()
+		if err := <-opened; err != nil {
+			t.Errorf("after it was closed: got %v", err)
+		}
+		cancel() // and nobody closes it
+		synctest.Wait()
+		if got, err := open(t.Context(), large, 10); err == nil || got != nil {
+			t.Errorf("longer than it should be: got %v, want an error", err)
+		}
+		longer := append(large, bytes.Repeat([]byte("#"), 2<<20)...)
+		for range 2 { // the room is given back with the beginning
+			r, err := open(t.Context(), longer, -1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(r); !bytes.Equal(got, longer) || err != nil {
+				t.Errorf("got %d bytes, %v, want %d", len(got), err, len(longer))
+			}
+		}
+		lane, shared := tr.(pipeline.Sized).Need()
+		if lane > 1<<20 || shared != 6<<20 {
+			t.Errorf("got need %d and %d, want little for each lane, and 6 MiB for all", lane, shared)
+		}
+	})
 }
 
 func TestNothingIsOpenedBeforeTheBodyIs(t *testing.T) {

@@ -149,7 +149,7 @@ func warnings(f *config.Fitted, together []*config.Fitted) []string {
 		all = append(all, "on_error: dead_letter, but there are no dead_letters: what cannot be had ends the run")
 	}
 	all = append(all, f.Config.Notes()...)
-	if _, index := f.Config.Sink.Options.(kind.Lister); f.Config.Every > 0 && !index {
+	if r, ok := f.Config.Sink.Options.(kind.Roller); f.Config.Every > 0 && ok && r.Rolls() {
 		all = append(all, fmt.Sprintf("the end of a pass ends the object that is being written: every: %v sets the size of objects on quiet lanes", f.Config.Every))
 	}
 	return all

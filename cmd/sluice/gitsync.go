@@ -123,7 +123,7 @@ func (s *translation) note(format string, args ...any) {
 }
 
 func (s *translation) endpoint() {
-	s.Endpoint = s.Values["MINIO_ENDPOINT"]
+	s.Endpoint = s.open("MINIO_ENDPOINT", "MINIO_ACCESS_KEY and MINIO_SECRET_KEY")
 	switch {
 	case strings.Contains(s.Endpoint, "://"):
 	case s.Values["MINIO_USE_SSL"] == "true":
@@ -133,18 +133,38 @@ func (s *translation) endpoint() {
 	}
 }
 
-// repository takes credentials out of the address, and finds out by which one
-// is let in.
+// open gives an address without the credentials that are in it, which belong
+// into other variables. It need not be an address that can be parsed.
+func (s *translation) open(name, instead string) string {
+	text := s.Values[name]
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		scheme, rest = "", text
+	}
+	at := strings.LastIndexByte(rest, '@')
+	user, _, secret := strings.Cut(rest[:max(0, at)], ":")
+	switch {
+	case at < 0, !secret && scheme != "http" && scheme != "https": // ssh://git@host, git@host:path
+		return text
+	case !ok && strings.Contains(user, "/"), !ok && strings.Contains(user, "@"): // a path; git@host:team@home
+		return text
+	}
+	s.note("%s has credentials in it, which are left out: set %s", name, instead)
+	switch rest = rest[at+1:]; scheme {
+	case "":
+		return "https://" + rest
+	case "ssh":
+		return "ssh://" + user + "@" + rest
+	}
+	return scheme + "://" + rest
+}
+
+// repository finds out by which credentials one is let in.
 func (s *translation) repository(v variables) {
-	s.URL = v["GIT_REPOSITORY"]
+	s.URL = s.open("GIT_REPOSITORY", "GIT_TOKEN")
 	u, err := url.Parse(s.URL)
 	web := err == nil && (u.Scheme == "https" || u.Scheme == "http")
 	s.SSH = err == nil && u.Scheme == "ssh" || !strings.Contains(s.URL, "://") && strings.Contains(s.URL, "@")
-	if web && u.User != nil {
-		u.User = nil
-		s.URL = u.String()
-		s.note("GIT_REPOSITORY has credentials in it, which are left out: set GIT_TOKEN")
-	}
 	s.Token = web && u.Scheme == "https" && v["GIT_TOKEN"] != ""
 	switch {
 	case s.SSH:

@@ -152,11 +152,24 @@ func (d *decoder) stages(p *Pipeline) {
 	}
 }
 
-// mirror refuses a mirror of what a source loses by being read.
+// mirror refuses a mirror of what a source loses by being read, or has in one
+// pass and not in the next though it is there.
 func (d *decoder) mirror(p *Pipeline) {
 	m, ok := p.Sink.Options.(kind.Mirror)
-	if c, consumer := p.Source.Options.(kind.Consumer); ok && consumer && m.Mirrors() && c.Consumes() {
-		d.problems(p.Sink.place(), kind.Problem{Option: "mirror", Message: "what was delivered leaves the source, and the next pass would delete it here, too"})
+	if !ok || !m.Mirrors() {
+		return
+	}
+	if c, ok := p.Source.Options.(kind.Consumer); ok && c.Consumes() {
+		problem := kind.Problem{Message: "what was delivered leaves the source, and the next pass would delete it here, too: let the source keep it"}
+		if _, chosen := d.places[p.Sink.spot.stage().in("mirror").path()]; chosen { // others are always one
+			problem.Option = "mirror"
+		}
+		d.problems(p.Sink.place(), problem)
+	}
+	if l, ok := p.Source.Options.(kind.Leaver); ok {
+		for _, option := range l.Leaves() {
+			d.problems(p.Source.place(), kind.Problem{Option: option, Message: "what it leaves out would be deleted at the sink, though it is there: choose by include and exclude"})
+		}
 	}
 }
 
@@ -221,7 +234,7 @@ func (p *Pipeline) transforms() string {
 func (p *Pipeline) DryRun(say func(kind.Change)) error {
 	p.env.DryRun = say
 	if m, ok := p.Sink.Options.(kind.Mirror); !ok || !m.Mirrors() {
-		return fmt.Errorf("pipeline %s: a dry run is of a sink that mirrors (mirror: true); this one is not", p.Name)
+		return fmt.Errorf("pipeline %s: a dry run is of a sink that deletes what the source does not have: git, or one with mirror: true; this one is neither", p.Name)
 	}
 	return nil
 }

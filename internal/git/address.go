@@ -42,12 +42,17 @@ func parseAddress(text string) (address, error) {
 		path, err := filepath.Abs(text)
 		return address{scheme: "file", url: path}, err
 	}
+	if user, rest, _ := strings.Cut(first, ":"); strings.Contains(rest, "@") && !strings.Contains(user, "@") { // user:password@host
+		return address{}, errCredentials
+	}
 	m := short.FindStringSubmatch(text)
 	if m == nil || strings.HasPrefix(m[3], ":") || hostProblem(m[1], m[2]) {
 		return address{}, errors.New("this is neither a URL, nor user@host:path, nor a path; write it as https://host/group/repository.git")
 	}
 	return address{scheme: "ssh", url: text, host: m[2], user: m[1]}, nil
 }
+
+var errCredentials = errors.New("credentials in a URL end up in logs; give them as token, or as username and password")
 
 // hostProblem reports whether ssh would take user or host for an option.
 func hostProblem(user, host string) bool {
@@ -62,7 +67,7 @@ func parseURL(text string) (address, error) {
 	_, secret := u.User.Password()
 	switch {
 	case secret, u.User != nil && u.Scheme != "ssh":
-		return address{}, errors.New("credentials in a URL end up in logs; give them as token, or as username and password")
+		return address{}, errCredentials
 	case u.RawQuery != "", u.Fragment != "":
 		return address{}, errors.New("a repository has no query and no fragment; leave out what begins with ? or #")
 	}

@@ -34,6 +34,8 @@ func TestOptionsThatCannotBeUsedAreProblems(t *testing.T) {
 		"nothing":                    {git.Config{}, "url"},
 		"password in URL":            {git.Config{URL: "https://u:p@h/x.git"}, "url"},
 		"password in URL of ssh":     {git.Config{URL: "ssh://u:p@h/x.git", SSHKey: "k", KnownHosts: "h"}, "url"},
+		"password and no scheme":     {git.Config{URL: "u:p@h/x.git", SSHKey: "k", KnownHosts: "h"}, "url"},
+		"path with an at sign":       {git.Config{URL: "git@h:g@home/x.git", SSHKey: "k", KnownHosts: "h"}, ""},
 		"http with token":            {git.Config{URL: "http://h/x.git", Token: "t"}, "url"},
 		"http that looks like here":  {git.Config{URL: "http://127.0.0.1.example.org/x.git", Token: "t"}, "url"},
 		"two ways":                   {git.Config{URL: "https://h/x.git", Token: "t", Username: "u", Password: "p"}, "password"},

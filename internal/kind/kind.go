@@ -118,12 +118,20 @@ type Lister interface {
 	List(ctx context.Context, index string, yield func(id, routing []byte, version int64) error) error
 }
 
+// Roller is a Sink that can say that the items of a lane share an object until
+// that is full, or the pass ends.
+type Roller interface{ Rolls() bool }
+
 // Maker is a Sink that can say that it makes indices of metadata.
 type Maker interface{ Makes() bool }
 
 // Selective is a Sink that can say that it opens few of the items, and several
 // at a time.
 type Selective interface{ Selects() bool }
+
+// Together is how many items of a lane such a sink opens at a time, at most;
+// any other opens one.
+const Together = 4
 
 // Describer is a Source that can say that it gives metadata beside its items:
 // the sink is then asked whether it takes that too.

@@ -14,6 +14,10 @@ type Mirror interface {
 // the next pass does not have it.
 type Consumer interface{ Consumes() bool }
 
+// Leaver is a Source that can say which of its options leave items out for what
+// they are at the time of a pass: the next one may have them, or not.
+type Leaver interface{ Leaves() []string }
+
 // What says what becomes of an object in a dry run.
 type What string
 

@@ -52,11 +52,12 @@ func Cut(text []byte, fields []string) ([]byte, error) {
 
 // plausible says why a text cannot be YAML whose lines end in LF.
 func plausible(text []byte) error {
-	if !utf8.Valid(text) {
-		return errors.New("no UTF-8")
-	}
-	for i, r := range string(text) {
+	for i, n := 0, 0; i < len(text); i += n {
+		var r rune
+		r, n = utf8.DecodeRune(text[i:])
 		switch {
+		case r == utf8.RuneError && n == 1:
+			return errors.New("no UTF-8")
 		case r == '\r' && i+1 < len(text) && text[i+1] == '\n', r == '\t', r == '\n':
 		case r < ' ', r == 0x7f, r == 0x85, r == 0x2028, r == 0x2029:
 			return fmt.Errorf("byte %d: the character %U", i+1, r)

@@ -14,9 +14,10 @@ import (
 )
 
 // Get opens an object from byte off on. It must still be the one that was
-// listed as o, and have its size. A body that is cut is read on by range: a
-// reader sees all bytes and io.EOF, or an error that names the object. The error
-// wraps [pipeline.ErrGone] if these bytes cannot be had any more.
+// listed as o, and have its size. A body that is cut is read on by range, as long
+// as that brings it forward: a reader sees all bytes and io.EOF, or an error that
+// names the object. The error wraps [pipeline.ErrGone] if these bytes cannot be
+// had any more.
 //
 // ctx holds until the reader is closed.
 func (c *Client) Get(ctx context.Context, o Object, off int64) (*Reader, error) {

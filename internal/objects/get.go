@@ -12,6 +12,11 @@ import (
 // closed: stores and load balancers cut those that do not move.
 const idle = 30 * time.Second
 
+// enough is how many bytes a body that is cut again and again has to give in the
+// time for which a request is tried again: one that gave a few between any two
+// cuts would be read for ever.
+const enough = 1 << 20
+
 // Reader reads bytes of one object. It is for one goroutine.
 type Reader struct {
 	name string
@@ -23,6 +28,8 @@ type Reader struct {
 	size     int64         // where they end
 	body     io.ReadCloser // nil: to be opened at off
 	attempts attempts      // without progress
+	little   little        // progress since
+	from     int64         // this byte
 	err      error         // sticky
 	timer    *time.Timer
 	last     time.Time // when Read returned
@@ -35,7 +42,11 @@ func (r *Reader) Read(p []byte) (int, error) {
 	if r.err != nil || len(p) == 0 {
 		return 0, r.err
 	}
+	began := time.Now()
 	n, err := r.read(p)
+	if r.little.lost += time.Since(began); r.little.cuts == 0 || r.off-r.from >= enough {
+		r.little, r.from = little{}, r.off
+	}
 	if err != nil {
 		r.err = err
 		r.drop()
@@ -59,10 +70,11 @@ func (r *Reader) read(p []byte) (int, error) {
 		case r.off > r.size:
 			return 0, fmt.Errorf("get %s: it has more than %d bytes", r.name, r.size)
 		case n > 0: // an error that came with it comes again, if it matters
-			r.attempts = attempts{c: r.attempts.c}
+			r.attempts = attempts{c: r.attempts.c, before: r.little}
 			return n, nil
 		case err != nil:
 			r.drop()
+			r.little.cuts++
 			if err := r.wait(&r.attempts, &cutError{err}); err != nil {
 				return 0, fmt.Errorf("get %s: at byte %d of %d: %w", r.name, r.off, r.size, err)
 			}

@@ -392,13 +392,41 @@ func TestABodyWithoutProgressEnds(t *testing.T) {
 
 func TestABodyThatMovesMayBeCutAnyNumberOfTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		want := strings.Repeat("x", 2000)
-		r := objects.Read(t.Context(), time.Second, 2000, func(off int64) (io.ReadCloser, error) {
-			return body{strings.NewReader("x"), new(atomic.Bool)}, nil // then it ends
+		const size = 40 << 19
+		r := objects.Read(t.Context(), time.Second, size, func(off int64) (io.ReadCloser, error) {
+			return body{strings.NewReader(strings.Repeat("x", 1<<19)), new(atomic.Bool)}, nil // then it ends
 		})
 		defer r.Close()
-		if got, err := io.ReadAll(r); string(got) != want || err != nil {
-			t.Errorf("got %d bytes, %v, want %d", len(got), err, len(want))
+		if got, err := io.Copy(io.Discard, r); got != size || err != nil {
+			t.Errorf("got %d bytes, %v, want %d", got, err, size)
+		}
+	})
+}
+
+func TestABodyThatHardlyMovesEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		r := objects.Read(t.Context(), time.Minute, 8000, func(off int64) (io.ReadCloser, error) {
+			n := 1
+			if off > 4000 { // so that this ends in any case
+				n = 4000
+			}
+			return body{strings.NewReader(strings.Repeat("x", n)), new(atomic.Bool)}, nil // then it ends
+		})
+		defer r.Close()
+		time.Sleep(time.Hour) // of the one who reads: no fault of the store
+		for range 3 {
+			if _, err := io.ReadFull(r, make([]byte, 10)); err != nil {
+				t.Fatalf("got %v, want a byte between any two cuts", err)
+			}
+			time.Sleep(time.Hour)
+		}
+		got, err := io.Copy(io.Discard, r)
+		if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), fmt.Sprintf("at byte %d of 8000: unexpected EOF (failed ", 30+got)) || !strings.Contains(err.Error(), " times in ") {
+			t.Errorf("got %v after %d bytes, want that it ends", err, got)
+		}
+		if d := time.Since(began) - 4*time.Hour; d > 2*time.Minute || d < 45*time.Second {
+			t.Errorf("read for %s, want about a minute", d)
 		}
 	})
 }

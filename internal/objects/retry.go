@@ -19,6 +19,13 @@ type attempts struct {
 	first   time.Time // of the failures
 	renewed bool      // clock and credentials were
 	pause   backoff.ExponentialBackOff
+	before  little
+}
+
+// little is attempts that succeeded and brought too little.
+type little struct {
+	cuts int           // after which it was tried again
+	lost time.Duration // with them
 }
 
 // try calls f until it succeeds, cannot succeed, or has failed for too long.
@@ -54,8 +61,8 @@ func (a *attempts) again(ctx context.Context, err error) error {
 		a.pause = backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 1, Multiplier: 2, MaxInterval: 10 * time.Second}
 	}
 	pause := max(a.pause.NextBackOff(), after(err))
-	if spent := time.Since(a.first); spent+pause > a.limit() {
-		return fmt.Errorf("%w (failed %d times in %s)", err, a.n, spent.Round(time.Second))
+	if spent := a.before.lost + time.Since(a.first); spent+pause > a.limit() {
+		return fmt.Errorf("%w (failed %d times in %s)", err, a.before.cuts+a.n, spent.Round(time.Second))
 	}
 	if a.n == 5 { // seconds have passed: somebody may wonder why nothing moves
 		pipeline.Logger(ctx).Warn("the store cannot be used, trying again", "error", err, "for", a.limit())

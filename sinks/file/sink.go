@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"syscall"
 
 	"sluice/internal/crash"
 	"sluice/internal/roll"
@@ -126,18 +127,38 @@ func (w *writer) Create(_ context.Context, d roll.Draft) (roll.Object, error) {
 
 // allow is nil if a file may have the name.
 func (w *writer) allow(key string, owner roll.Owner) error {
-	exists, err := w.folder.Exists(key)
-	if err != nil {
-		return fmt.Errorf("%s: %w", key, err)
-	}
-	if !exists {
+	there, err := w.folder.Stat(key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case err != nil:
+		return w.blocked(key, err)
+	case there.Tag == directory:
+		return fmt.Errorf("%s is a directory there: %s", key, remedyBlocked)
 	}
 	theirs, err := w.rows.get(key)
 	if err != nil {
 		return err
 	}
 	return roll.Allow(w.Overwrite, key, owner, theirs)
+}
+
+// directory is the tag of one; see modified.
+const directory = "d---------"
+
+const remedyBlocked = "a bucket can have both, a directory cannot; remove it if the source no longer has it, else leave one of the two out or give it another key"
+
+// blocked says that a file is where the directory of another has to be, if that
+// is why nothing can be known of it.
+func (w *writer) blocked(key string, err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		for dir := path.Dir(key); dir != "."; dir = path.Dir(dir) {
+			if s, err := w.folder.Stat(dir); err == nil && s.Tag != directory {
+				return fmt.Errorf("%s: %s is no directory there: %s", key, dir, remedyBlocked)
+			}
+		}
+	}
+	return fmt.Errorf("%s: %w", key, err)
 }
 
 // object is a file on its way.

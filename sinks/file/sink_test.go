@@ -201,6 +201,21 @@ func checkReplaced(t *testing.T, what string, err error, want bool, message stri
 	}
 }
 
+func TestAFileAndADirectoryOfOneNameAreExplained(t *testing.T) {
+	for _, mode := range []string{roll.Own, roll.Always} {
+		for second, want := range map[string]string{
+			"a/b/c/d": "a/b/c/d: a/b/c is no directory there: a bucket can have both, a directory cannot; remove it",
+			"a/b":     "a/b is a directory there: a bucket can have both, a directory cannot; remove it",
+		} {
+			p := into(t.TempDir(), "{key}")
+			p.Overwrite = mode
+			if _, err := p.run(t, items{item("a/b/c", "1"), item(second, "2")}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, %s: got %v, want %q", mode, second, err, want)
+			}
+		}
+	}
+}
+
 func TestNothingIsWrittenOutside(t *testing.T) {
 	outside, dir := t.TempDir(), t.TempDir()
 	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {

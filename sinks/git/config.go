@@ -72,6 +72,7 @@ type Sign struct {
 
 // What becomes of large files.
 const (
+	fail    = "fail"
 	skip    = "skip"
 	pointer = "pointer"
 )
@@ -138,8 +139,8 @@ func (c *Config) Build(env kind.Env) (pipeline.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sink{Config: *c, env: env, remote: remote, paths: paths, together: together, stage: stageSize}
-	if env.Frugal {
+	s := &sink{Config: *c, env: env, remote: remote, paths: paths, together: kind.Together, stage: stageSize}
+	if env.Frugal { // memory is short
 		s.together = 1
 	}
 	return s, nil

@@ -102,6 +102,7 @@ type world struct {
 	real   pipeline.Store // nil: store
 	log    *slog.Logger
 	tune   func(pipeline.Sink)
+	stages []pipeline.Stage
 }
 
 func newWorld(t testing.TB) *world {
@@ -147,7 +148,7 @@ func (w *world) run(s pipeline.Source) (pipeline.Result, error) {
 	if w.tune != nil {
 		w.tune(sink)
 	}
-	p := &pipeline.Pipeline{Name: "p", Log: w.log, Source: s, Sink: sink, Store: w.store, Lanes: 2, Depth: 2, Grace: 5 * time.Second, GiveUp: w.giveUp}
+	p := &pipeline.Pipeline{Name: "p", Log: w.log, Source: s, Stages: w.stages, Sink: sink, Store: w.store, Lanes: 2, Depth: 2, Grace: 5 * time.Second, GiveUp: w.giveUp}
 	if w.giveUp {
 		p.Dead = &pipelinetest.Letters{World: w.store.World, Durable: map[string]string{}}
 	}

@@ -16,6 +16,10 @@ const (
 	hugeFile = "files are larger than 100MiB, which hosts refuse"
 	wideDir  = "directories have more than 3,000 entries, which hosts are slow with"
 	hugePush = "pushes are larger than 2GiB, which hosts refuse"
+
+	// of a dry run
+	noPath   = "keys cannot be paths: a run fails, or gives them up, as on_error says"
+	tooLarge = "files are larger than max_file_size: a run fails, or gives them up, as on_error says"
 )
 
 // Limits of hosts, as GitHub publishes them.

@@ -32,9 +32,6 @@ type sink struct {
 // this process has it. It may be called at any time.
 func (s *sink) Directories() int64 { return s.top.Load() }
 
-// together is how many items a lane reads at a time, if memory is not short.
-const together = 4
-
 // needFile is the memory for a file below path: 100 bytes here, for what is known
 // of its path and where changes stand, and 250 in git (measured: 230 while it
 // makes a pack, 270 while it sends one).
@@ -197,8 +194,12 @@ func (w *writer) Tally() pipeline.Counts {
 // Write, which can give it up.
 func (w *writer) Skip(ctx context.Context, lane pipeline.Lane, it *pipeline.Item) (bool, error) {
 	path, err := w.paths.Of(it.Key)
+	if err != nil && w.env.DryRun != nil {
+		w.note(noPath, err.Error())
+		return true, nil
+	}
 	if err != nil {
-		return w.env.DryRun != nil, nil
+		return false, nil
 	}
 	if err := w.seen.first(path, w.MaxFiles); err != nil {
 		return false, err
@@ -213,12 +214,15 @@ func (w *writer) Skip(ctx context.Context, lane pipeline.Lane, it *pipeline.Item
 		return false, err
 	}
 	same := it.Version != "" && r == row{Key: it.Key, Version: it.Version, Made: w.made, Blob: r.Blob, Size: r.Size} && is(was, r.Blob)
+	large := it.Size > int64(w.MaxFileSize) && w.env.Transforms == "" // else its size is not that of the file
 	switch {
 	case same:
 		w.seen.set(path, held)
-	case w.LargeFiles == skip && it.Size > int64(w.MaxFileSize):
+	case large && w.LargeFiles == skip:
 		w.note(leftOut, it.Key)
 		same = true
+	case large && w.LargeFiles == fail && w.env.DryRun != nil:
+		w.note(tooLarge, it.Key)
 	}
 	if w.env.DryRun != nil {
 		w.env.DryRun(kind.Change{What: change(same, there), Name: path, Size: it.Size})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -333,6 +334,40 @@ func TestLargeFiles(t *testing.T) {
 		}
 		if n := w.commits(); n != 2 {
 			t.Errorf("got %d commits, want 2", n)
+		}
+	}
+}
+
+func TestWhatATransformMakesSmallerIsNotTooLarge(t *testing.T) {
+	w := newWorld(t)
+	w.MaxFileSize, w.LargeFiles, w.env.Transforms = 10, "skip", "shorter"
+	w.stages = []pipeline.Stage{{Name: "shorter", Transform: pipeline.View(func(it *pipeline.Item) pipeline.Body {
+		of := it.Body
+		return pipeline.BodyFunc(func(ctx context.Context) (io.ReadCloser, error) {
+			src, err := of.Open(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return struct {
+				io.Reader
+				io.Closer
+			}{io.LimitReader(src, 5), src}, nil
+		})
+	})}}
+	w.sync(files{"a": "0123456789abcdef"})
+	w.has(under(files{"a": "01234"}, nil))
+}
+
+func TestADryRunSaysWhatARunWouldNotTake(t *testing.T) {
+	w := newWorld(t)
+	w.MaxFileSize = 10
+	w.env.DryRun = func(kind.Change) {}
+	var log strings.Builder
+	w.log = slog.New(slog.NewTextHandler(&log, nil))
+	w.must(&source{files: files{"../x": "1", "large": "0123456789abcdef"}})
+	for _, want := range []string{"keys cannot be paths", "../x", "larger than max_file_size", "last=large"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("got\n%s\nwant %q in it", log.String(), want)
 		}
 	}
 }

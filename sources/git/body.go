@@ -68,8 +68,9 @@ func (b *batch) fetch(ctx context.Context) error {
 // body is the contents of a file. It can be entered at any byte.
 type body struct {
 	batch *batch
+	item  *pipeline.Item // changes in the hands of its owner alone: who opens the body
 	blob  git.OID
-	size  int64 // in bytes; -1: not known
+	size  int64 // in bytes; -1: not known before it is opened
 }
 
 // Open implements [pipeline.Body].
@@ -88,8 +89,12 @@ func (b *body) OpenFrom(ctx context.Context, mark string) (io.ReadCloser, error)
 	if err != nil {
 		return nil, err
 	}
+	if b.size < 0 { // nobody could count them before
+		b.size = r.left
+		b.item.Counts.BytesRead += b.size
+	}
 	switch {
-	case b.size >= 0 && r.left != b.size:
+	case r.left != b.size:
 		err = fmt.Errorf("blob %s has %d bytes, and %d in the tree", b.blob, r.left, b.size)
 	case at > r.left:
 		err = fmt.Errorf("mark %d is not in a file of %d bytes", at, r.left)

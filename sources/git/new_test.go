@@ -32,8 +32,8 @@ func TestOnlyWhatChangedIsTaken(t *testing.T) {
 	}
 	res := r.must(t)
 	r.has(t, want)
-	if c := res.Counts; c.ObjectsRead != 4 || c.Deleted != 3 {
-		t.Errorf("got %+v, want 4 files and 3 deletes", c)
+	if c := res.Counts; c.ObjectsRead != 4 || c.Deleted != 3 || c.BytesRead != 9 || c.BytesWritten != 9 {
+		t.Errorf("got %+v, want 4 files of 9 bytes and 3 deletes", c)
 	}
 }
 

@@ -144,7 +144,7 @@ func unlessPast(err error) error {
 // item is a file.
 func (w *walk) item(f file, b *batch) *pipeline.Item {
 	it := &pipeline.Item{Key: f.key, Version: string(f.blob), Size: f.size, Records: -1, Pos: place{true, f.key}.position()}
-	it.Body = &body{batch: b, blob: f.blob, size: f.size}
+	it.Body = &body{batch: b, item: it, blob: f.blob, size: f.size}
 	if !utf8.ValidString(f.key) {
 		it.Key, it.Size = fmt.Sprintf("%q", f.key), -1
 		it.Body = pipeline.BodyFunc(func(context.Context) (io.ReadCloser, error) {

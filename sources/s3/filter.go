@@ -45,6 +45,22 @@ func (f *Filter) problems() (list []kind.Problem) {
 	return list
 }
 
+// Leaves implements [kind.Leaver].
+func (f *Filter) Leaves() (options []string) {
+	for _, o := range []struct {
+		name  string
+		given bool
+	}{
+		{"min_size", f.MinSize > 0}, {"max_size", f.MaxSize > 0}, {"modified_after", f.ModifiedAfter != ""}, {"modified_before", f.ModifiedBefore != ""},
+		{"storage_class", len(f.StorageClass) > 0},
+	} {
+		if o.given {
+			options = append(options, o.name)
+		}
+	}
+	return options
+}
+
 // wanted is a filter that is ready.
 type wanted struct {
 	*Filter

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Plants each bug in a copy of the project, one at a time; some test of the
-# packages that its first line names must fail. Usage: run.sh [NAME...]
+# packages that its first line names must fail, those that take long included.
+# Usage: run.sh [NAME...]
 set -u
+export SLUICE_TEST_FAULTS=1
 cd "$(dirname "$0")/../.." || exit 1
 copy=$(mktemp -d) || exit 1
 trap 'rm -rf "$copy"' EXIT

@@ -115,3 +115,20 @@ func TestAKillBetweenThePartsOfAPushIsMadeGood(t *testing.T) {
 		t.Errorf("got %d kills that left a part behind, want at least 4: this test is of no use", left)
 	}
 }
+
+// TestPartsOfAKilledRunAreRemoved by a run that makes none.
+func TestPartsOfAKilledRunAreRemoved(t *testing.T) {
+	w := hosted(t)
+	if !w.killed(2, 3, crash.InPush) {
+		t.Fatal("it was not killed")
+	}
+	if got := w.git("for-each-ref", "--format=%(refname)"); got != "refs/sluice/staging/p" {
+		t.Fatalf("refs: got %q, want that of the parts", got)
+	}
+	w.spawn(0, "")
+	w.has(under(rounds[0], nil))
+	if got := w.git("for-each-ref", "--format=%(refname)"); got != "refs/heads/main" {
+		t.Errorf("refs: got %q, want the branch alone", got)
+	}
+	w.spawn(0, "")
+}

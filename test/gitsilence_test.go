@@ -120,3 +120,20 @@ func TestAHostThatIsSilentAfterAPushIsAskedAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestAHookThatHangsEndsTheRun, whatever keeps the connection alive.
+func TestAHookThatHangsEndsTheRun(t *testing.T) {
+	long(t)
+	r, err := servers.NewRepository(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := backupTo(t, few(), history{r}, nil, "retry: 3s")
+	b.want(t, 0, "sync")
+	before := b.history.commits(t)
+	b.change(t, 3)
+	b.history.Hook(t, "pre-receive", "sleep 600")
+	b.ends(t, "push ", r.Dir+" main: nothing was heard of the repository for 50s")
+	b.history.Hook(t, "pre-receive", "")
+	b.converges(t, before)
+}

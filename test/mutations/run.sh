@@ -15,7 +15,7 @@ for name in ${*:-$(ls test/mutations | sed -n 's/\.patch$//p')}; do
 	[ -n "$packages" ] || { echo "$name: the first line names no packages"; exit 1; }
 	patch -s -p1 -d "$copy" <"$patch" || { echo "$name: does not apply"; exit 1; }
 	(cd "$copy" && go test -vet=off $packages -run '^$' >/dev/null) || { echo "$name: does not build"; exit 1; }
-	if out=$(cd "$copy" && timeout 150 go test -vet=off -failfast -timeout 140s $packages 2>&1); then
+	if out=$(cd "$copy" && timeout 150 go test -vet=off -count=1 -failfast -timeout 140s $packages 2>&1); then
 		missed=$((missed + 1))
 		echo "MISSED $name"
 	else

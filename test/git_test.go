@@ -199,7 +199,7 @@ func TestSixWritersOfOneBranchAllLand(t *testing.T) {
 }
 
 // TestTwoWritersOfOneDirectoryNeverMix: each commit is what one of the buckets
-// had, as a whole, and the last one is, too.
+// had, as a whole, and the last one is, too. None is lost.
 func TestTwoWritersOfOneDirectoryNeverMix(t *testing.T) {
 	h := history{servers.Git(t).Repository(t, "shared.git")}
 	had := map[string]bool{} // trees that a bucket has had
@@ -211,6 +211,7 @@ func TestTwoWritersOfOneDirectoryNeverMix(t *testing.T) {
 		}
 		all = append(all, backupTo(t, files, h, nil, "max_delete: 100%", "retry: 2m"))
 	}
+	var before []string
 	for range 4 {
 		var running []*process
 		for _, b := range all {
@@ -222,7 +223,12 @@ func TestTwoWritersOfOneDirectoryNeverMix(t *testing.T) {
 				t.Fatalf("writer %d: exit status %d\n%s", i, o.Status, o.Stderr)
 			}
 		}
-		for _, c := range h.commits(t) {
+		after := h.commits(t)
+		if len(after) != len(before)+2 || !slices.Equal(after[:len(before)], before) {
+			t.Fatalf("got the commits %v behind %v, want one more of each writer", after, before)
+		}
+		before = after
+		for _, c := range after {
 			if !had[fmt.Sprint(h.at(t, c).below("clusters/"))] {
 				t.Fatalf("commit %s is what no bucket had:\n%s", c, h.Git(t, "log", "-3", "--stat", c))
 			}

@@ -105,9 +105,10 @@ func TestASecretIsFoundNowhere(t *testing.T) {
 			look(t, 0, "sync")
 			look(t, 0, "back")
 			b.change(t, 3)
-			for _, status := range []int{401, 403, 404, 500} {
+			for _, status := range []int{401, 403, 404, 500} { // and the host repeats the secret
 				p.Clear()
-				p.Add(&faultproxy.Rule{Match: receive, Times: -1, Status: status, Do: func() { s.around(b.job) }})
+				p.Add(&faultproxy.Rule{Match: receive, Times: -1, Status: status, Do: func() { s.around(b.job) },
+					Header: map[string]string{"Content-Type": "text/plain"}, Body: credentials.secret + " is no good"})
 				look(t, 1, "sync")
 			}
 			p.Clear()
@@ -147,9 +148,9 @@ func TestASecretIsInNoMetric(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.configure(t, "http: "+address+"\n"+string(text)+"    every: 1s\n")
-	b.remote.Add(&faultproxy.Rule{Skip: 6, Times: -1, Status: 401})
+	refused := b.remote.Add(&faultproxy.Rule{Skip: 6, Times: -1, Status: 401})
 	p := b.start(t, "run", "sync")
-	for begin := time.Now(); s.looked["page"] < 8; time.Sleep(300 * time.Millisecond) {
+	for begin := time.Now(); s.looked["page"] < 8 || refused.Hits() < 4; time.Sleep(300 * time.Millisecond) {
 		if time.Since(begin) > 30*time.Second {
 			t.Fatal("the program does not answer")
 		}

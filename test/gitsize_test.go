@@ -60,3 +60,54 @@ func TestALargeObjectNeedsLittleMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeFilesBecomeWhatIsConfigured: others arrive, unless the pass fails, and
+// what was at the path of a large one stays or gives way to a text.
+func TestLargeFilesBecomeWhatIsConfigured(t *testing.T) {
+	for name, c := range map[string]struct {
+		options, more string
+		status        int
+		says          string
+		commits       int
+		file          string // at the path of the large one; "": as it was
+	}{
+		"fail":        {"large_files: fail", "on_error: stop", 1, "in/large: it is larger than max_file_size: 20KiB", 1, ""},
+		"dead letter": {"large_files: fail", "on_error: dead_letter\n    dead_letters: {file: {path: ./dead}}", 3, "", 2, ""},
+		"skip":        {"large_files: skip", "on_error: stop", 0, "larger than max_file_size were left out", 2, ""},
+		"pointer":     {"large_files: pointer", "on_error: stop", 0, "texts that stand for them", 2, "size: 40960\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBackup(t, content{"large": "small\n", "a.yaml": "1\n", "b.yaml": "1\n"})
+			b.configure(t, pipelines(entry("sync", b.bucket.stage(b.store.URL, "prefix: in/"), "[]",
+				gitStage(b.remote.URL+"/backup.git", "path: clusters", "strip: in/", "max_file_size: 20KiB", c.options), c.more)))
+			b.want(t, 0, "sync")
+			b.same(t)
+			b.put(t, content{"large": noise(40 << 10), "a.yaml": "2\n"})
+			o := b.want(t, c.status, "sync")
+			o.says(t, c.says)
+			if c.status == 0 {
+				o.says(t, "last=in/large", "count=1")
+			}
+			if n := len(b.letters(t, "sync")); (n == 1) != (c.status == 3) {
+				t.Errorf("got %d dead letters", n)
+			}
+			got := b.history.at(t, "main").below("clusters/")
+			want := content{"large": "small\n", "a.yaml": "2\n", "b.yaml": "1\n"}
+			if c.commits == 1 {
+				want["a.yaml"] = "1\n"
+			}
+			if c.file != "" {
+				if !strings.Contains(got["large"], c.file) || len(got["large"]) > 300 {
+					t.Errorf("got %.400q, want %q in it", got["large"], c.file)
+				}
+				want["large"] = got["large"]
+			}
+			equal(t, "main", got, want)
+			b.want(t, c.status, "sync")
+			if n := len(b.history.commits(t)); n != c.commits {
+				t.Errorf("got %d commits, want %d", n, c.commits)
+			}
+			b.history.sound(t)
+		})
+	}
+}

@@ -25,7 +25,7 @@ type Config struct {
 	KnownHosts string        `yaml:"known_hosts" doc:"Path of the file with the public keys of the host, as ssh-keyscan writes it, for ssh: no other host is spoken to."`
 	CA         string        `yaml:"ca" doc:"File with the certificates (PEM) that the host's is checked against; default: those of the system."`
 	Plaintext  bool          `yaml:"plaintext" doc:"Send credentials to a http:// address, though everybody on the way can read them."`
-	Retry      unit.Duration `yaml:"retry" default:"5m" doc:"Time for which a request that fails is tried again."`
+	Retry      unit.Duration `yaml:"retry" default:"5m" doc:"Time for which a request that fails is tried again. One on which no byte moves for 2 minutes, or for that time if it is shorter, but at least 10 seconds, has failed; so has one of which git shows nothing for five times as long, as if a hook of the host hangs."`
 
 	files files
 }
@@ -155,7 +155,7 @@ func (c *Config) Remote() (*Remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", err)
 	}
-	r := &Remote{at: at, name: location(at, c.Ref()), retry: time.Duration(c.Retry), stall: stall, user: c.Username}
+	r := &Remote{at: at, name: location(at, c.Ref()), retry: time.Duration(c.Retry), stall: min(stall, max(time.Duration(c.Retry), shortest)), user: c.Username}
 	paths := []*string{&r.ca, &r.tokenFile, &r.passwordFile}
 	for i, path := range []string{c.CA, c.files.token, c.files.password} {
 		if *paths[i], err = absolute(path); err != nil {

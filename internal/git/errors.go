@@ -143,7 +143,7 @@ func rejections(out []byte) (text string) {
 var noise = []string{
 	"Enumerating objects", "Counting objects", "Delta compression", "Compressing objects", "Writing objects", "Receiving objects", "Resolving deltas",
 	"Total ", "POST git-", "Updating references", "Unpacking objects", "hint:", "Please make sure you have", "and the repository exists",
-	"error: failed to push some refs", "Done", "To ", "Pushing to ", "@@@@", "warning: redirecting",
+	"error: failed to push some refs", "Done", "To ", "From ", "Pushing to ", "@@@@", "warning: redirecting",
 }
 
 // mostWords is how much of what git says is repeated, in bytes.

@@ -26,7 +26,7 @@ func (r *Repo) Fetch(ctx context.Context, what Want) (OID, error) {
 	if what.Blobs {
 		filter = "--no-filter"
 	}
-	err := r.receive(ctx, call{args: []string{"fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", filter, "--", "origin", "+" + from + ":" + fetched}})
+	err := r.receive(ctx, call{args: []string{"fetch", "--progress", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", filter, "--", "origin", "+" + from + ":" + fetched}})
 	if absent(err) {
 		return "", nil
 	}
@@ -64,7 +64,7 @@ func (r *Repo) Prefetch(ctx context.Context, blobs []OID) error {
 		if missing == "" {
 			continue
 		}
-		err = r.receive(ctx, call{stdin: missing, args: []string{"-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--recurse-submodules=no", "--filter=blob:none", "--stdin", "origin"}})
+		err = r.receive(ctx, call{stdin: missing, args: []string{"-c", "fetch.negotiationAlgorithm=noop", "fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--recurse-submodules=no", "--filter=blob:none", "--stdin", "origin"}})
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,8 @@ func (r *Repo) missing(ctx context.Context, ids []OID) (string, error) {
 // whenever it comes across it.
 var partial = []string{"-c", "remote.origin.promisor=true", "-c", "remote.origin.partialCloneFilter=blob:none"}
 
-// receive runs a git that fetches, and counts what came.
+// receive runs a git that fetches, and counts what came. It shows its progress,
+// by which it is known to live.
 func (r *Repo) receive(ctx context.Context, c call) error {
 	r.packing.Lock()
 	defer r.packing.Unlock()

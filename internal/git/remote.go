@@ -15,9 +15,18 @@ import (
 	"sluice/pipeline"
 )
 
-// stall is the time after which a connection on which no byte moves has failed.
-// Hooks of a server may take that long without a word.
-const stall = 2 * time.Minute
+// stall is the time after which a connection on which no byte moves has failed:
+// hooks of a server may take that long without a word. It is that of retry if
+// this is less, but at least shortest: hosts are silent while they think.
+const (
+	stall    = 2 * time.Minute
+	shortest = 10 * time.Second
+)
+
+// unheard times stall is the time after which a git that prints nothing has
+// failed, though bytes may move: hosts keep connections alive behind which
+// nothing happens, and over SSH nobody sees how many bytes move.
+const unheard = 5
 
 // Remote knows how to run git and how to be let in at a repository. It is safe
 // for concurrent use.
@@ -59,6 +68,17 @@ func (r *Remote) ask(ctx context.Context, c call) ([]byte, error) {
 			return nil, fmt.Errorf("%s %s: %w", c.name(), r.name, err)
 		}
 	}
+}
+
+// wait gives a context that ends when a git was not heard for too long. It is not
+// to be stopped before that git has ended.
+func (r *Remote) wait(ctx context.Context) (_ context.Context, heard, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	most := unheard * r.stall
+	t := time.AfterFunc(most, func() {
+		cancel(&passing{cause: causeTimeout, err: fmt.Errorf("nothing was heard of the repository for %s", most)})
+	})
+	return ctx, func() { t.Reset(most) }, func() { t.Stop(); cancel(nil) }
 }
 
 // attempts are those of one request.

@@ -48,11 +48,16 @@ func (r *Remote) run(ctx context.Context, c call) ([]byte, error) {
 
 // once runs a git with what it needs to be let in.
 func (r *Remote) once(ctx context.Context, c call, a access) ([]byte, error) {
+	out, errs := &bounded{most: mostOutput}, &bounded{most: mostErrors, tail: true}
+	if a.remote {
+		waiting, heard, stop := r.wait(ctx)
+		defer stop()
+		ctx, out.heard, errs.heard = waiting, heard, heard
+	}
 	cmd := r.command(ctx, c, a)
 	if c.stdin != "" {
 		cmd.Stdin = strings.NewReader(c.stdin)
 	}
-	out, errs := &bounded{most: mostOutput}, &bounded{most: mostErrors, tail: true}
 	cmd.Stdout, cmd.Stderr = out, errs
 	run := cmd.Run
 	if a.remote {
@@ -178,12 +183,16 @@ func (k *child) fail(err error) error {
 type bounded struct {
 	most    int
 	tail    bool
+	heard   func() // nil, or called by each Write
 	dropped bool
 	buf     []byte
 }
 
 // Write implements io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
+	if b.heard != nil {
+		b.heard()
+	}
 	if !b.tail && len(b.buf)+len(p) > b.most {
 		return 0, fmt.Errorf("it printed more than %d bytes", b.most)
 	}

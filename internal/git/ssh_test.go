@@ -105,3 +105,27 @@ func readable(t *testing.T, path string) string {
 	}
 	return to
 }
+
+// TestAHostThatIsSilentBehindTheDoorHasFailed: over SSH nobody else notices.
+func TestAHostThatIsSilentBehindTheDoorHasFailed(t *testing.T) {
+	h := servers.SSHD(t)
+	c := secured(t, h)
+	public, err := os.ReadFile(h.Key + ".pub")
+	if err == nil {
+		err = os.WriteFile(h.Key+".pub", append([]byte(`command="sleep 30" `), public...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Retry = unit.Duration(time.Millisecond)
+	r := reach(t, c)
+	r.SetStall(200 * time.Millisecond)
+	began := time.Now()
+	_, err = git.Create(t.Context(), t.TempDir(), r)
+	if err == nil || !strings.Contains(err.Error(), "ls-remote") || !strings.Contains(err.Error(), "nothing was heard of the repository for 1s") {
+		t.Errorf("got %v, want that nothing was heard", err)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("got it after %s", took)
+	}
+}

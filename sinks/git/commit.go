@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/internal/git"
+	"sluice/pipeline"
 )
 
 // refs of our repository, on which commits are made.
@@ -134,6 +135,38 @@ const stageSize = 1 << 30
 // stageRef is the ref at the remote to which parts are pushed.
 func (w *writer) stageRef() string { return "refs/sluice/staging/" + refName(w.pass.Pipeline) }
 
+// partsBucket has a row while parts may be on their ref.
+const partsBucket = "sink.git.parts"
+
+// partsRow is that row.
+func (w *writer) partsRow(value []byte) pipeline.Row {
+	return pipeline.Row{Bucket: partsBucket, Key: w.stageRef(), Value: value}
+}
+
+// clearParts removes what a killed run left on the ref of parts.
+func (w *writer) clearParts(ctx context.Context) error {
+	left, err := w.repo.Resolve(ctx, w.stageRef())
+	if err != nil || left == "" {
+		return err
+	}
+	return w.repo.Push(ctx, git.Update{Ref: w.stageRef(), Old: left})
+}
+
+// tidy removes what killed runs left that was about to be pushed in parts, if
+// this one has pushed none.
+func (w *writer) tidy(ctx context.Context) error {
+	row, err := w.pass.Store.Get(partsBucket, w.stageRef())
+	if err != nil || row == nil {
+		return err
+	}
+	if w.staged == "" {
+		if err := w.clearParts(ctx); err != nil {
+			return err
+		}
+	}
+	return w.pass.Store.Put(w.partsRow(nil))
+}
+
 // pushPart pushes one part. What a killed run left on the ref is in the way.
 //
 // A push leaves out files of commits that are not its ancestors, as parts are
@@ -142,11 +175,10 @@ func (w *writer) stageRef() string { return "refs/sluice/staging/" + refName(w.p
 func (w *writer) pushPart(ctx context.Context, part git.OID) error {
 	first := w.staged == ""
 	if first {
-		left, err := w.repo.Resolve(ctx, w.stageRef())
-		if err == nil && left != "" {
-			err = w.repo.Push(ctx, git.Update{Ref: w.stageRef(), Old: left})
+		if err := w.pass.Store.Put(w.partsRow([]byte{1})); err != nil {
+			return err
 		}
-		if err != nil {
+		if err := w.clearParts(ctx); err != nil {
 			return err
 		}
 	}

@@ -47,6 +47,9 @@ func (w *writer) Finish(ctx context.Context) error {
 	if w.env.DryRun != nil {
 		return nil
 	}
+	if err := w.tidy(ctx); err != nil {
+		return err
+	}
 	w.finished = true
 	if !w.stale {
 		return nil

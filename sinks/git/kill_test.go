@@ -16,12 +16,14 @@ import (
 	"sluice/internal/state"
 	"sluice/pipeline"
 	"sluice/sinks/git"
+	"sluice/test/servers"
 )
 
 // rounds are what the source of the children has, one time and the next.
 var rounds = []files{
 	{"a": "1", "b/c": "2", "b/d": "3", "e": "4", "f": "5"},
 	{"a": "changed", "b/c": "2", "new/g": "6", "e": "4", "f": "5"},
+	large(1), large(2), // of which each makes parts
 }
 
 // child is a run in a process of its own.
@@ -36,9 +38,15 @@ func child(dir string) int {
 		defer store.Close()
 		c := git.Config{MaxDelete: 1000, MaxFileSize: 1 << 20, MaxFiles: 1000, Remember: os.Getenv("SLUICE_GIT_REMEMBER"), Author: git.Author{Name: "A", Email: "a@a"}}
 		c.URL, c.Path, c.Key, c.Retry = "file://"+filepath.Join(dir, "remote.git"), "live", "{key}", 1e10
+		if at := os.Getenv("SLUICE_GIT_URL"); at != "" {
+			c.URL, c.Token = at, servers.GitToken
+		}
 		sink, err := c.Build(kind.Env{Pipeline: "p", Scratch: filepath.Join(dir, "scratch")})
 		if err != nil {
 			return err
+		}
+		if c.Token != "" {
+			git.SetStage(sink, partSize)
 		}
 		frame := &pipeline.Pipeline{Name: "p", Source: &source{files: rounds[round]}, Sink: sink, Store: store, Lanes: 2}
 		res, err := frame.Run(context.Background())

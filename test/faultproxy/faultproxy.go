@@ -235,14 +235,17 @@ func (p *Proxy) forward(req *http.Request) (*http.Response, error) {
 	return p.transport.RoundTrip(out)
 }
 
-// wait waits, but no longer than the client or the test.
+// wait waits. A request whose client or test has ended meanwhile ends too: the
+// server must not get it when nobody expects that any more.
 func (p *Proxy) wait(req *http.Request, d time.Duration) {
 	if d <= 0 {
 		return
 	}
 	select {
 	case <-time.After(d):
+		return
 	case <-req.Context().Done():
 	case <-p.end.Done():
 	}
+	panic(http.ErrAbortHandler)
 }

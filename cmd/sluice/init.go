@@ -158,6 +158,7 @@ func (d *destination) write(cmd *cobra.Command, r *translate.Result, env transla
 		exports = append(exports, s.String())
 	}
 	list("to be set before it runs:", exports)
+	list("examples, to be changed:", r.Examples)
 	list("different, or left to do by hand:", r.ByHand)
 	list("left out, for nothing like it is needed:", r.Idle)
 	list("to be changed:", unfit(name, text, env))

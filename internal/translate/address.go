@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -43,11 +44,13 @@ func (p *plan) login(m *mapping, user string, password reference) {
 
 // indices takes a list of indices apart: names and wildcards, and those that
 // are left out, with a - before them.
-func indices(list string) (names, without []string) {
+func indices(list string) (names, without []string, err error) {
 	for name := range strings.SplitSeq(list, ",") {
 		name = strings.TrimSpace(name)
 		switch {
 		case name == "":
+		case name[0] == '.':
+			return nil, nil, fmt.Errorf("%s: indices whose names begin with a dot belong to the engine, and are not read", name)
 		case name == "_all":
 			names = append(names, "*")
 		case name[0] == '-':
@@ -56,7 +59,7 @@ func indices(list string) (names, without []string) {
 			names = append(names, name)
 		}
 	}
-	return names, without
+	return names, without, nil
 }
 
 // amazon finds the service and the region in the name of a host of Amazon.

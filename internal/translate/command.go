@@ -121,7 +121,7 @@ func (c *command) find(name string, of func(flag) string) (flag, error) {
 			return f, nil
 		}
 	}
-	dashes := "--"
+	dashes := c.dashes()
 	if len(name) == 1 {
 		dashes = "-"
 	}
@@ -157,8 +157,8 @@ func (c *command) given(name string) bool { return len(c.values[name]) > 0 && !c
 
 // off reports whether a flag was given to say that it is not.
 func (c *command) off(name string) bool {
-	all := c.values[name]
-	return len(all) > 0 && (all[len(all)-1] == "false" || all[len(all)-1] == "null")
+	value := last(c.values[name])
+	return value == "false" || value == "null"
 }
 
 // text takes the value of a flag, the last one; "" without one.
@@ -167,8 +167,14 @@ func (c *command) text(name string) string {
 		return ""
 	}
 	c.taken[name] = true
-	all := c.values[name]
-	return all[len(all)-1]
+	return last(c.values[name])
+}
+
+func last(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
 }
 
 // count takes a flag that is a number, which is def without it.
@@ -194,6 +200,26 @@ func (c *command) yes(name string) bool {
 func (c *command) env(name string) string {
 	c.taken[name] = true
 	return c.Env[name]
+}
+
+// both takes the values of two flags, or variables, that have an effect
+// together alone.
+func (c *command) both(one, other string) (a, b string) {
+	look := func(name string) string {
+		if value, ok := c.Env[name]; ok {
+			return value
+		}
+		if c.off(name) {
+			return ""
+		}
+		return last(c.values[name])
+	}
+	a, b = look(one), look(other)
+	if a == "" || b == "" {
+		return "", ""
+	}
+	c.taken[one], c.taken[other] = true, true
+	return a, b
 }
 
 // leftovers says what was given and nothing took.

@@ -26,7 +26,10 @@ func (d *dumped) letIn(m *mapping, p place, t target) error {
 		where = "the password in the file of --httpAuthFile"
 	}
 	if user == "" || password == "" {
-		user, password = d.env(prefix+"_USERNAME"), d.env(prefix+"_PASSWORD")
+		if user != "" {
+			d.plan.note("%s: the user in it has no password, and was left out", p.flag())
+		}
+		user, password = d.both(prefix+"_USERNAME", prefix+"_PASSWORD")
 		where = "the password of " + user
 	}
 	if user != "" && password != "" {
@@ -108,7 +111,7 @@ func (d *dumped) signed(m *mapping, p place, t target) error {
 	switch {
 	case d.yes("awsChain"):
 	case keys:
-		d.taken["awsAccessKeyId"], d.taken["awsSecretAccessKey"] = true, true
+		d.both("awsAccessKeyId", "awsSecretAccessKey")
 		aws.set("access_key", d.plan.secret("AWS_ACCESS_KEY_ID", "--awsAccessKeyId"))
 		aws.set("secret_key", d.plan.secret("AWS_SECRET_ACCESS_KEY", "--awsSecretAccessKey"))
 		if d.text("sessionToken") != "" {
@@ -119,11 +122,4 @@ func (d *dumped) signed(m *mapping, p place, t target) error {
 	}
 	m.set("aws", aws)
 	return nil
-}
-
-func last(values []string) string {
-	if len(values) == 0 {
-		return ""
-	}
-	return values[len(values)-1]
 }

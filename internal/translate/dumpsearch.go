@@ -73,7 +73,10 @@ func (d *dumped) searchSource() error {
 	if err != nil {
 		return err
 	}
-	names, without := indices(cmp.Or(t.index, "*"))
+	names, without, err := indices(cmp.Or(t.index, "*"))
+	if err != nil {
+		return fmt.Errorf("%s: %w", d.from.flag(), err)
+	}
 	m.set("index", names)
 	m.set("exclude", without)
 	if err := d.searchBody(&m); err != nil {

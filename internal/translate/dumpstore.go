@@ -24,8 +24,7 @@ func (d *dumped) store(m *mapping, bucket, dir string) {
 	m.set("endpoint", endpoint)
 	m.set("region", d.text("s3Region"))
 	m.set("path_style", d.yes("s3ForcePathStyle"))
-	if d.given("s3AccessKeyId") && d.given("s3SecretAccessKey") {
-		d.taken["s3AccessKeyId"], d.taken["s3SecretAccessKey"] = true, true
+	if key, _ := d.both("s3AccessKeyId", "s3SecretAccessKey"); key != "" {
 		m.set("access_key", d.plan.secret("S3_ACCESS_KEY_ID", "--s3AccessKeyId"))
 		m.set("secret_key", d.plan.secret("S3_SECRET_ACCESS_KEY", "--s3SecretAccessKey"))
 		if d.text("s3SessionToken") != "" {

@@ -12,6 +12,7 @@ import (
 
 // esm is ESM (medcl/esm, 8308e23).
 func esm() *Tool {
+	const noUser = "it has no effect: there is no such cluster, or it is not user:password"
 	const load = "put nothing between the two: limit of the sink bounds what is asked of the cluster"
 	return &Tool{
 		Name:      "esm",
@@ -22,11 +23,11 @@ func esm() *Tool {
 		flags: []flag{
 			{name: "source", short: "s"}, {name: "query", short: "q"},
 			{name: "sort", why: "records come in the order in which shards give them", idle: true},
-			{name: "dest", short: "d"}, {name: "source_auth", short: "m"}, {name: "dest_auth", short: "n"},
+			{name: "dest", short: "d"}, {name: "source_auth", short: "m", why: noUser}, {name: "dest_auth", short: "n", why: noUser},
 			{name: "count", short: "c", why: "pages have a size in bytes (page)", idle: true},
 			{name: "buffer_count", why: "memory is bounded in bytes (memory)", idle: true},
-			{name: "workers", short: "w"}, {name: "bulk_size", short: "b", why: "the sink is no cluster", idle: true}, {name: "time", short: "t"},
-			{name: "sliced_scroll_size"}, {name: "force", short: "f", bare: true, why: "no index is deleted: delete the old one before, or write into a new one and let alias of the sink switch to it"},
+			{name: "workers", short: "w", why: "one file is read in order, as one lane", idle: true}, {name: "bulk_size", short: "b", why: "the sink is no cluster", idle: true}, {name: "time", short: "t"},
+			{name: "sliced_scroll_size", why: "the source is no cluster", idle: true}, {name: "force", short: "f", bare: true, why: "no index is deleted: delete the old one before, or write into a new one and let alias of the sink switch to it"},
 			{name: "all", short: "a", bare: true, why: "name the hidden indices in index (.NAME)"},
 			{name: "copy_settings", bare: true, why: "settings go from cluster to cluster alone"},
 			{name: "copy_mappings", bare: true, why: "mappings go from cluster to cluster alone"},
@@ -40,7 +41,7 @@ func esm() *Tool {
 			{name: "refresh", bare: true, why: "the engine refreshes by itself", idle: true},
 			{name: "sync", bare: true}, {name: "fields"},
 			{name: "skip", why: "it takes members of hits, such as _index, out of files; records need theirs"},
-			{name: "rename"}, {name: "logstash_endpoint", short: "l"}, {name: "secured_logstash_endpoint", bare: true},
+			{name: "rename", why: "into a file esm does not rename fields either"}, {name: "logstash_endpoint", short: "l"}, {name: "secured_logstash_endpoint", bare: true},
 			{name: "repeat_times", why: "records are read once; the source generate makes records for tests"},
 			{name: "regenerate_id", short: "r", bare: true, why: "the sink is no cluster"},
 			{name: "compress", bare: true, why: "compression: auto compresses where that is faster", idle: true},
@@ -70,12 +71,12 @@ func migrated(c *command) error {
 	if err != nil {
 		return err
 	}
-	if err := c.renames(); err != nil {
-		return err
-	}
 	if to == "" {
 		c.esmDump()
 		return nil
+	}
+	if err := c.renames(); err != nil {
+		return err
 	}
 	return c.esmSink(to)
 }
@@ -87,9 +88,11 @@ func (c *command) esmCluster(side, at string) (m mapping, err error) {
 		return nil, fmt.Errorf("--%s: %w", side, err)
 	}
 	m.set("url", a.under(len(a.segments)))
-	user, password, _ := strings.Cut(c.text(side+"_auth"), ":")
+	user, password, ok := strings.Cut(last(c.values[side+"_auth"]), ":")
 	where := "the password in --" + side + "_auth"
-	if password == "" {
+	if ok {
+		c.text(side + "_auth")
+	} else {
 		user, password, where = a.user, a.password, "the password in --"+side
 	}
 	variable := strings.ToUpper(side)
@@ -111,7 +114,10 @@ func (c *command) esmSource(at string) error {
 	if err != nil {
 		return err
 	}
-	names, without := indices(cmp.Or(c.text("src_indexes"), "_all"))
+	names, without, err := indices(cmp.Or(c.text("src_indexes"), "_all"))
+	if err != nil {
+		return fmt.Errorf("--src_indexes: %w", err)
+	}
 	m.set("index", names)
 	m.set("exclude", without)
 	if query := c.text("query"); query != "" {
@@ -144,9 +150,6 @@ func (c *command) esmFile() error {
 	case "", "dump", "json_line":
 	default:
 		return fmt.Errorf("--input_file_type=%s: Sluice reads a JSON record in each line", kind)
-	}
-	if _, err := c.count("workers", 1); err != nil { // one file is one lane
-		return err
 	}
 	return nil
 }

@@ -62,8 +62,8 @@ func synced(c *command) error {
 		{key: "endpoint", value: c.minio()},
 		{key: "bucket", value: c.variable("MINIO_BUCKET")},
 		{key: "prefix", value: "clusterbackup/"},
-		{key: "access_key", value: p.secret("MINIO_ACCESS_KEY", "as it was")},
-		{key: "secret_key", value: p.secret("MINIO_SECRET_KEY", "as it was")},
+		{key: "access_key", value: p.secret("MINIO_ACCESS_KEY", "which git-sync had, too")},
+		{key: "secret_key", value: p.secret("MINIO_SECRET_KEY", "which git-sync had, too")},
 	}}
 	p.source.options.hint("include", "prod/**", "Clusters and namespaces, if not all are wanted:")
 	p.sink.kind = "git"
@@ -113,7 +113,7 @@ func (c *command) gitRepository(m *mapping) {
 	token := c.env("GIT_TOKEN")
 	switch {
 	case token != "" && web && u.Scheme == "https":
-		m.set("token", p.secret("GIT_TOKEN", "as it was"))
+		m.set("token", p.secret("GIT_TOKEN", "which git-sync had, too"))
 	case token != "":
 		p.note("GIT_TOKEN is not used: git-sync sends it to https:// only")
 	}

@@ -28,15 +28,14 @@ type asked struct{ name, example, usage string }
 
 // Moves are the moves that have names.
 func Moves() []*Move {
-	read, written := cluster("logs-*"), cluster("")
-	objects, repository := bucket(), git()
+	read, written, objects := cluster("logs-*"), cluster(""), bucket()
 	return []*Move{
 		{"search-to-s3", "Indices of Elasticsearch or OpenSearch into objects of a bucket", read, objects, searchToS3},
 		{"s3-to-search", "Objects of a bucket into Elasticsearch or OpenSearch", objects, written, s3ToSearch},
 		{"search-to-search", "Indices of one cluster into another", read, written, searchToSearch},
 		{"s3-to-s3", "Objects of one bucket into another", objects, objects, s3ToS3},
-		{"s3-to-git", "Objects of a bucket as the history of a Git repository", objects, repository, s3ToGit},
-		{"git-to-s3", "Files of a Git repository into a bucket", repository, objects, gitToS3},
+		{"s3-to-git", "Objects of a bucket as the history of a Git repository", objects, git("backups"), s3ToGit},
+		{"git-to-s3", "Files of a Git repository into a bucket", git(""), objects, gitToS3},
 	}
 }
 
@@ -81,7 +80,7 @@ func (m *Move) Write(options map[string]string) *Result {
 		}
 		stages[end.name] = end.stage(p, end.name, get)
 		for _, name := range examples {
-			p.note("%s of the %s is an example: change it (--%s-%s)", name, end.name, end.name, name)
+			p.examples = append(p.examples, fmt.Sprintf("%s of the %s (--%s-%s)", name, end.name, end.name, name))
 		}
 	}
 	p.source, p.sink = stages["source"], stages["sink"]
@@ -90,21 +89,23 @@ func (m *Move) Write(options map[string]string) *Result {
 }
 
 func cluster(index string) side {
+	what := "index or pattern, or a list with commas,"
+	if index == "" {
+		what = "index (default: that of each record)"
+	}
 	options := []asked{
 		{"url", "https://search.example:9200", "address"},
-		{"index", index, "index or pattern, or a list with commas,"},
+		{"index", index, what},
 		{"username", "", "user"},
 	}
 	return side{options, func(p *plan, side string, get func(string) string) stage {
 		s := stage{kind: "opensearch"}
 		m := &s.options
 		*m = append(*m, entry{key: "url", value: get("url"), about: "elasticsearch: in the place of opensearch: means the same."})
-		names, without := indices(get("index"))
 		if side == "sink" {
-			m.set("index", strings.Join(names, ","))
+			m.set("index", get("index"))
 		} else {
-			m.set("index", names)
-			m.set("exclude", without)
+			m.set("index", split(get("index")))
 		}
 		variable := strings.ToUpper(side) + "_PASSWORD"
 		if user := get("username"); user != "" {
@@ -146,11 +147,11 @@ func bucket() side {
 	}}
 }
 
-func git() side {
+func git(path string) side {
 	options := []asked{
 		{"url", "https://git.example/team/backups.git", "address"},
 		{"branch", "main", "branch"},
-		{"path", "", "directory in the repository"},
+		{"path", path, "directory in the repository"},
 	}
 	return side{options, func(p *plan, side string, get func(string) string) stage {
 		s := stage{kind: "git"}

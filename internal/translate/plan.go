@@ -16,9 +16,10 @@ type plan struct {
 	sink       stage
 	rest       mapping // of the pipeline, behind its stages
 
-	secrets []Secret
-	byHand  []string
-	idle    []string
+	secrets  []Secret
+	examples []string
+	byHand   []string
+	idle     []string
 }
 
 // stage is a source, a transform or a sink.
@@ -52,10 +53,11 @@ func (p *plan) note(format string, args ...any) {
 
 // Result is a configuration, and what is to be said about it.
 type Result struct {
-	Text    string   // YAML
-	Secrets []Secret // variables that it needs, which are secret
-	ByHand  []string // what it does not do, or does in another way
-	Idle    []string // what was given and has no counterpart, for none is needed
+	Text     string   // YAML
+	Secrets  []Secret // variables that it needs, which are secret
+	Examples []string // what stands for something else
+	ByHand   []string // what it does not do, or does in another way
+	Idle     []string // what was given and has no counterpart, for none is needed
 }
 
 // result writes the configuration.
@@ -72,7 +74,7 @@ func (p *plan) result() *Result {
 	pipeline = append(pipeline, p.rest...)
 	file := slices.Concat(p.head, mapping{{key: "pipelines", value: mapping{{key: p.name, value: pipeline}}}})
 	lines := slices.Concat(p.preface(), file.lines())
-	return &Result{strings.Join(lines, "\n") + "\n", p.secrets, p.byHand, p.idle}
+	return &Result{strings.Join(lines, "\n") + "\n", p.secrets, p.examples, p.byHand, p.idle}
 }
 
 // preface is the comment at the top of the file.
@@ -94,9 +96,10 @@ func (p *plan) preface() []string {
 		exports = append(exports, s.String())
 	}
 	add("Before it runs, set what is secret and therefore not written here:", exports)
+	add("Examples, to be changed:", p.examples)
 	add("What is different, or left to do by hand:", p.byHand)
 	add("What was left out, for nothing like it is needed here:", p.idle)
-	return lines
+	return append(lines, "")
 }
 
 // String is the line of a shell that sets it, without the value.

@@ -154,7 +154,7 @@ func inline(value any) string {
 // plain is text that needs no quotes anywhere in YAML, and is a text without
 // them. words are not.
 var (
-	plain = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./*@:+=-]*[A-Za-z0-9_./*+=-]$|^[A-Za-z]$|^\.{0,2}/[A-Za-z0-9_./-]*$`)
+	plain = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./*@:+=-]*[A-Za-z0-9_./*+=-]$|^[A-Za-z]$|^\.{0,2}/[A-Za-z0-9_./-]*$|^\.$|^[1-9][0-9]*(ms|s|m|h|d|%|B|KiB|MiB|GiB|TiB)$`)
 	words = regexp.MustCompile(`(?i)^(true|false|yes|no|on|off|null|y|n)$`)
 )
 

@@ -15,6 +15,7 @@ import (
 type flag struct {
 	name, short string
 	bare        bool   // has no value, but behind =
+	on          bool   // it is on unless it is switched off
 	why         string // what is said then
 	idle        bool   // and then nothing is lost
 }
@@ -68,7 +69,7 @@ func (c *command) argument(args []string) (n int, err error) {
 	case !long && c.tool.style.shorts:
 		return c.letters(arg, next, len(args) > 1)
 	case !long:
-		return 0, fmt.Errorf("%s is no option of %s", nameOf(arg), c.tool.Name)
+		return 0, fmt.Errorf("%s is no option of %s, all of which begin with --", arg[:2], c.tool.Name)
 	}
 	name, value, has := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 	f, err := c.find(name, func(f flag) string { return f.name })
@@ -132,11 +133,6 @@ func (c *command) find(name string, of func(flag) string) (flag, error) {
 		}
 	}
 	return flag{}, fmt.Errorf("%s%s is no option of %s", dashes, name, c.tool.Name)
-}
-
-func nameOf(arg string) string {
-	name, _, _ := strings.Cut(arg, "=")
-	return name
 }
 
 // word is an argument that is no flag. It is not shown: it may be a part of a
@@ -225,7 +221,7 @@ func (c *command) both(one, other string) (a, b string) {
 // leftovers says what was given and nothing took.
 func (c *command) leftovers() {
 	for _, f := range c.tool.flags {
-		if !c.given(f.name) || c.taken[f.name] {
+		if len(c.values[f.name]) == 0 || c.taken[f.name] || c.off(f.name) && !f.on {
 			continue
 		}
 		why := f.why

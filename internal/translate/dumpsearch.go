@@ -113,8 +113,7 @@ func (d *dumped) searchSink() error {
 	}
 	d.made(&m)
 	d.plan.sink = stage{"elasticsearch", m}
-	if !d.off("ignore-es-write-errors") {
-		d.yes("ignore-es-write-errors")
+	if d.yes("ignore-es-write-errors"); !d.off("ignore-es-write-errors") {
 		d.yes("ignore-errors")
 		d.plan.deadLetters()
 	}

@@ -14,7 +14,7 @@ const (
 	csv        = "it is about CSV, and Sluice reads and writes JSON alone"
 	forTLS     = "elasticdump uses it with --tlsAuth alone"
 	forAWS     = "it has no effect without a host that --awsUrlRegex matches, and credentials for it"
-	forS3      = "neither side is a bucket"
+	forS3      = "neither side is a bucket, or what belongs to it is missing"
 	passphrase = "keys with a passphrase cannot be read: take it off (openssl rsa)"
 )
 
@@ -50,7 +50,7 @@ var common = []flag{
 	{name: "awsChain", why: forAWS}, {name: "awsAccessKeyId", why: forAWS}, {name: "awsSecretAccessKey", why: forAWS},
 	{name: "awsIniFileProfile", why: forAWS}, {name: "awsService", why: forAWS}, {name: "awsRegion", why: forAWS}, {name: "awsUrlRegex", why: forAWS},
 	{name: "s3AccessKeyId", why: forS3}, {name: "s3SecretAccessKey", why: forS3}, {name: "s3SessionToken", why: forS3}, {name: "s3Region", why: forS3},
-	{name: "s3Endpoint", why: forS3}, {name: "s3SSLEnabled"}, {name: "s3ForcePathStyle", why: forS3}, {name: "s3Compress", why: forS3},
+	{name: "s3Endpoint", why: forS3}, {name: "s3SSLEnabled", on: true, why: forS3}, {name: "s3ForcePathStyle", why: forS3}, {name: "s3Compress", why: forS3},
 	{name: "s3ServerSideEncryption", why: "the sink is no bucket"}, {name: "s3SSEKMSKeyId", why: "the sink is no bucket"}, {name: "s3ACL", why: "the sink is no bucket"},
 	{name: "delete", why: "nothing is deleted; delete what was moved, or the old indices, yourself when a run was complete"},
 }
@@ -77,7 +77,7 @@ func elasticdump() *Tool {
 		{name: "sourceOnly", why: "it is for a sink that is files"}, {name: "jsonLines", why: "lines are what is written", idle: true},
 		{name: "format", why: "records are written as JSON, a line each; jq . shows them to people"},
 		{name: "ignore-errors", why: "records that are refused are dead letters; nothing else is passed over"},
-		{name: "ignore-es-write-errors"},
+		{name: "ignore-es-write-errors", on: true, why: "it is for a sink that is a cluster"},
 		{name: "scrollRetryDelay", why: tries, idle: true}, {name: "toLog", why: runFlag, idle: true},
 		{name: "s3StorageClass", why: "the sink is no bucket"},
 		{name: "s3Options", why: "give what it says as options of the sink: storage_class, encryption, tags, …"},

@@ -75,6 +75,7 @@ func synced(c *command) error {
 		{key: "remember", value: "repository", about: "In the repository, at refs/sluice/git-sync: the directory of the state may be lost."},
 		{key: "max_delete", value: "20%", about: "git-sync never deleted. If more than this is to go at first, run once with --max-delete, after --dry-run has shown what."},
 	}...)
+	p.rest.hint("transforms", []string{"manifest"}, manifests)
 	p.rest.hint("every", "10m", "Without this, a run is one sync, as in a CronJob.")
 	if level := c.variable("LOG_LEVEL"); level != "info" {
 		p.note("LOG_LEVEL is no option: run with --log-level %s", level)

@@ -212,11 +212,15 @@ func s3ToS3(p *plan) {
 	p.again("What is new, each ten minutes, in the place of everything once:", "10m")
 }
 
+// manifests is what the transform for manifests is good for.
+const manifests = "Of manifests of Kubernetes: what clusters write into them (status, uid, resourceVersion and the like) is left out, so that history shows what people changed."
+
 func s3ToGit(p *plan) {
 	m := &p.sink.options
 	m.hint("group", 2, "A commit for each directory of two levels (cluster/namespace), in the place of one:")
 	m.hint("author", mapping{{key: "name", value: "Backup"}, {key: "email", value: "backup@example.com"}}, "")
 	*m = append(*m, entry{key: "max_delete", value: "20%", about: "What is gone in the bucket is deleted in the repository; if it were more than this, the pass fails."})
+	p.rest.hint("transforms", []string{"manifest"}, manifests)
 	p.rest.hint("every", "10m", "What a pass made is a commit, if something changed. Without this there is one pass.")
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -123,10 +124,16 @@ var runs = map[string]told{
 	"git-sync/openshift-central":    {swap: synced, edit: ported, seed: "s3:clusterbackup/c/n/deployment/a.yaml", to: "git:"},
 }
 
+// always are those that run wherever tests do; make test-faults runs all of them.
+var always = []string{"elasticdump/to-minio", "elasticdump/query-file", "multielasticdump/from-s3", "esm/recreate", "es-to-s3-dumper/usage", "git-sync/readme"}
+
 // TestWhatOthersWereToldRuns translates command lines and runs the result.
 func TestWhatOthersWereToldRuns(t *testing.T) {
 	for name, r := range runs {
 		t.Run(name, func(t *testing.T) {
+			if !slices.Contains(always, name) {
+				long(t)
+			}
 			a, err := txtar.ParseFile("../internal/translate/testdata/" + name + ".txtar")
 			if err != nil {
 				t.Fatal(err)
@@ -159,6 +166,31 @@ func TestWhatOthersWereToldRuns(t *testing.T) {
 			s.plant(t, r)
 			o := s.command(t, 0, args...)
 			s.runs(t, o, r)
+		})
+	}
+}
+
+// moving are the moves that init knows, with the options that a scene needs.
+var moving = map[string]struct {
+	options string
+	told
+}{
+	"search-to-s3":     {"--source-url={search} --source-index={a} --sink-bucket={bucket} --sink-endpoint={s3}", told{to: "s3:{a}/", want: 30}},
+	"s3-to-search":     {"--source-bucket={bucket} --source-endpoint={s3} --source-prefix=in/ --sink-url={search} --sink-index={b}", told{seed: "s3:in/a.json.gz", to: toB, want: 30}},
+	"search-to-search": {"--source-url={search} --source-index={a} --sink-url={search} --sink-index={b}", told{to: toB, want: 30}},
+	"s3-to-s3":         {"--source-bucket={bucket} --source-prefix=in/ --source-endpoint={s3} --source-region=us-east-1 --sink-bucket={bucket} --sink-prefix=out/ --sink-endpoint={s3}", told{seed: "s3:in/a.json", to: "s3:out/", want: 30}},
+	"s3-to-git":        {"--source-bucket={bucket} --source-endpoint={s3} --sink-url={git} --sink-path=clusterbackup --sink-branch=main", told{seed: "s3:c/n/deployment/a.yaml", to: "git:"}},
+	"git-to-s3":        {"--source-url={git} --source-path=in --sink-bucket={bucket} --sink-endpoint={s3}", told{seed: "git:in/a.json", to: "s3:a.json", want: 30}},
+}
+
+// TestMovesRun runs what init writes for each move.
+func TestMovesRun(t *testing.T) {
+	for name, m := range moving {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.plant(t, m.told)
+			args := append([]string{"init", name, "-o", "-"}, strings.Fields(s.words.Replace(m.options))...)
+			s.runs(t, s.command(t, 0, args...), m.told)
 		})
 	}
 }
@@ -226,6 +258,8 @@ func (s *scene) plant(t *testing.T, r told) {
 		s.write(t, strings.TrimSuffix(name, ".json")+".mapping.json", []byte(`{"x":{"mappings":{}}}`+"\n"))
 	case "s3":
 		s.bucket.put(t, name, data)
+	case "git":
+		s.git.edit(t, content{name: string(data)})
 	default:
 		s.search.index(t, s.a, 2, "{}")
 		s.search.put(t, s.a, docs)
@@ -289,7 +323,8 @@ func (s *scene) runs(t *testing.T, written outcome, r told) {
 			text += string(unzipped(t, []byte(data)))
 		}
 	case "git":
-		equal(t, "repository", s.git.at(t, "main"), content{"clusterbackup/c/n/deployment/a.yaml": s.bucket.objects(t, "")["clusterbackup/c/n/deployment/a.yaml"]})
+		key := strings.TrimPrefix(s.words.Replace(r.seed), "s3:")
+		equal(t, "repository", s.git.at(t, "main"), content{"clusterbackup/" + strings.TrimPrefix(key, "clusterbackup/"): string(s.bucket.get(t, key))})
 		return
 	}
 	if got := strings.Count(text, "\n"); got != r.want || !strings.Contains(text, r.has) {

@@ -46,7 +46,7 @@ var (
 		"MINIO_USE_SSL=true", "MINIO_USE_SSL=false", "openshift-cluster-backups", "{bucket}", "openshift-production-backups", "{bucket}", "multi-cluster-backups", "{bucket}",
 		"MINIO_BUCKET=cluster-backups", "MINIO_BUCKET={bucket}", "/workspace", "work",
 		"https://github.com/your-org/cluster-backups.git", "{git}", "https://github.com/walbis/fortest.git", "{git}", "https://github.com/company/cluster-backups.git", "{git}",
-		"https://github.com/my-org/backups.git", "{git}", "https://github.com/your-org/openshift-backups.git", "{git}", "https://github.com/your-org/{bucket}.git", "{git}"}
+		"https://github.com/my-org/backups.git", "{git}", "https://github.com/your-org/openshift-backups.git", "{git}", "https://github.com/your-org/multi-cluster-backups.git", "{git}"}
 	dumped = []string{"https://localhost:9200", "{search}", "https://search:9200", "{search}", "=archive", "={bucket}", " archive", " {bucket}"}
 	// es-to-s3-dumper knows no other store than AWS.
 	placed = []string{s3Stage, s3Stage + "        endpoint: {s3}\n", "eu-central-1", "us-east-1", "us-west-2", "us-east-1"}

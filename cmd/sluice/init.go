@@ -74,7 +74,7 @@ func initToolCommand(t *translate.Tool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     t.Name + " [-- OPTIONS]",
 		Short:   "What " + t.About + " does by its command line and environment",
-		Example: examples(t),
+		Example: "  " + strings.Join(t.Examples, "\n  "),
 		GroupID: ofTools,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := environment(t, from, cmd.InOrStdin())
@@ -97,15 +97,6 @@ func initToolCommand(t *translate.Tool) *cobra.Command {
 		cmd.MarkFlagFilename("env-file")
 	}
 	return cmd
-}
-
-// examples are command lines with those of a tool.
-func examples(t *translate.Tool) string {
-	var lines []string
-	for _, e := range t.Examples {
-		lines = append(lines, "  sluice init "+t.Name+" "+e)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // environment reads the variables of a tool from a file, or from the

@@ -13,7 +13,7 @@ func dumper() *Tool {
 	return &Tool{
 		Name:      "es-to-s3-dumper",
 		About:     "es-to-s3-dumper",
-		Examples:  []string{"-- -es-url=https://search:9200 -index-name=logs -s3-bucket=archive -s3-path=logs/"},
+		Examples:  []string{"sluice init es-to-s3-dumper -- -es-url=https://search:9200 -index-name=logs -s3-bucket=archive -s3-path=logs/"},
 		Variables: []string{"ES_USERNAME", "ES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"},
 		Prefixes:  []string{"ES_", "S3_"},
 		style:     style{dash: true},

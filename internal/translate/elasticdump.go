@@ -106,7 +106,7 @@ func elasticdump() *Tool {
 	return &Tool{
 		Name:      "elasticdump",
 		About:     "elasticdump",
-		Examples:  []string{"-- --input=http://localhost:9200/logs --output=s3://archive/logs.json --s3Compress"},
+		Examples:  []string{"sluice init elasticdump -- --input=http://localhost:9200/logs --output=s3://archive/logs.json --s3Compress"},
 		Variables: dumpVariables,
 		Prefixes:  []string{"ELASTICDUMP_"},
 		style:     style{greedy: true},

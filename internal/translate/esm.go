@@ -17,7 +17,7 @@ func esm() *Tool {
 	return &Tool{
 		Name:      "esm",
 		About:     "esm",
-		Examples:  []string{"-- -s http://localhost:9200 -x src_index -d http://localhost:9201 -y dest_index -w 5 -b 10"},
+		Examples:  []string{"sluice init esm -- -s http://localhost:9200 -x src_index -d http://localhost:9201 -y dest_index -w 5 -b 10"},
 		style:     style{shorts: true, words: true},
 		translate: migrated,
 		flags: []flag{

@@ -21,7 +21,7 @@ func gitSync() *Tool {
 	t := &Tool{
 		Name:      "git-sync",
 		About:     "kubeckup's git-sync",
-		Examples:  []string{"--env-file git-sync.env", "--env-file -    # behind: kubectl exec deploy/git-sync -- env |"},
+		Examples:  []string{"sluice init git-sync --env-file git-sync.env", "kubectl exec deploy/git-sync -- env | sluice init git-sync --env-file -"},
 		Prefixes:  []string{"GIT_", "MINIO_"},
 		translate: synced,
 	}

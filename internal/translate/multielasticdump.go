@@ -24,7 +24,7 @@ func multielasticdump() *Tool {
 	return &Tool{
 		Name:      "multielasticdump",
 		About:     "multielasticdump",
-		Examples:  []string{"-- --direction=dump --match='^logs-.*$' --input=http://localhost:9200 --output=/backup --fsCompress"},
+		Examples:  []string{"sluice init multielasticdump -- --direction=dump --match='^logs-.*$' --input=http://localhost:9200 --output=/backup --fsCompress"},
 		Variables: dumpVariables,
 		Prefixes:  []string{"ELASTICDUMP_"},
 		style:     style{greedy: true},

@@ -26,7 +26,7 @@ type Input struct {
 type Tool struct {
 	Name      string
 	About     string   // what it is, a sentence without an end
-	Examples  []string // what may follow sluice init and the name
+	Examples  []string // commands that translate one
 	Variables []string // of the environment, that it reads
 	Prefixes  []string // of the names of variables that would belong to it
 

@@ -107,6 +107,7 @@ type finding struct {
 // part is what was found of a stage.
 type part struct {
 	name  string
+	about string // what it is, if nothing else is to be said of it
 	stage any
 	*check.Report
 	err error
@@ -151,6 +152,8 @@ func (c *checking) examine(ctx context.Context, fitted *config.Fitted) *finding 
 	f := &finding{Fitted: fitted, built: p, before: stand(c.file, fitted.Config)}
 	f.add("source", p.Source)
 	f.add("sink", p.Sink)
+	f.source().about = fitted.Config.Source.Options.Identity()
+	f.sink().about = fitted.Config.Sink.Options.Identity()
 	if d := fitted.Config.DeadLetters; d != nil {
 		f.add("dead letters", &letters.Box{Config: d, Pipeline: fitted.Config.Name})
 	}
@@ -169,6 +172,7 @@ func (f *finding) add(name string, stage any) {
 func (p *part) check(ctx context.Context) {
 	c, ok := p.stage.(check.Checker)
 	if !ok {
+		p.Say("%s", p.about)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)

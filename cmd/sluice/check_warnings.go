@@ -46,10 +46,10 @@ func alone(f *finding) string {
 		return ""
 	}
 	switch {
-	case e.in.Lanes == 1 && f.Config.Lanes > 1:
-		return "one lane reads all: the source has one part (one shard, one object, few keys), so that lanes beyond the first have nothing to do"
-	case f.Config.Lanes == 1 && e.in.Lanes != 1:
-		return "one lane reads all, part after part: with lanes: 4, as many are read side by side"
+	case f.Config.Lanes == 1:
+		return "lanes: 1: one part after the other is read; with lanes: 4 as many are read side by side, if the source has as many"
+	case e.in.Lanes == 1:
+		return "one lane reads all: the source has one part (one shard, or few keys), and lanes beyond the first have nothing to do"
 	}
 	return ""
 }

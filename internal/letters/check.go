@@ -6,6 +6,7 @@ import (
 
 	"sluice/internal/check"
 	"sluice/internal/disk"
+	"sluice/internal/objects"
 	"sluice/internal/search"
 )
 
@@ -32,7 +33,7 @@ func (b *Box) Check(ctx context.Context, r *check.Report) error {
 			return err
 		}
 		defer client.Close()
-		if err := client.Reach(ctx); err != nil {
+		if err := client.Reach(ctx); err != nil && !objects.Denied(err) {
 			return err
 		}
 		client.MayWrite(ctx, c.S3.Prefix+b.Pipeline+"/sluice-check", r)

@@ -25,6 +25,13 @@ func (c *Client) MayRead(ctx context.Context, page []Object, r *check.Report) {
 	r.Add("read objects", unsure(ignoring(err, ErrNotFound)))
 }
 
+// Denied says whether the store knows who asks and does not allow it: then it is
+// worth while to find out what else it does not allow.
+func Denied(err error) bool {
+	e := new(Error)
+	return errors.As(err, &e) && (e.Code == codeDenied || e.Code == codeForbidden)
+}
+
 // noUpload is the id of an upload that is not there.
 const noUpload = "c2x1aWNlLWNoZWNrLW9mLWFuLXVwbG9hZC10aGF0LWlzLW5vdC10aGVyZQ"
 

@@ -23,7 +23,10 @@ func (s *Source) Check(ctx context.Context, r *check.Report) error {
 		return err
 	}
 	defer client.Close()
-	if err := client.Reach(ctx); err != nil {
+	if err := client.Reach(ctx); objects.Denied(err) {
+		r.Add("list objects", err)
+		return nil
+	} else if err != nil {
 		return err
 	}
 	switch {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/check"
 	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
 	"sluice/sources/search"
@@ -291,11 +292,11 @@ func (i *index) check(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := s.(*search.Source).Check(t.Context())
-	if err != nil {
+	var rep check.Report
+	if err := s.(*search.Source).Check(t.Context(), &rep); err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(list, "\n")
+	return strings.Join(rep.Lines(), "\n")
 }
 
 func TestCheckSaysWhatWouldBeRead(t *testing.T) {

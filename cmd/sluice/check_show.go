@@ -21,6 +21,9 @@ func (c *checking) show(f *finding) {
 	c.page.say("estimate", beside(f.expected.rows(f))...)
 	c.page.say("memory", table(memoryRows(f, c.file.Memory))...)
 	c.page.say("state", f.before.lines...)
+	if len(f.before.lines) == 0 {
+		c.page.line("  state")
+	}
 	if f.before.err != nil {
 		c.fail(f.before.err.Error(), f.before.err)
 	}

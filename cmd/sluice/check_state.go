@@ -27,6 +27,10 @@ func stand(file *config.File, p *config.Pipeline) (s standing) {
 	if info, err := os.Stat(path); err == nil {
 		s.size = info.Size()
 	}
+	if err := disk.Writable(file.State); err != nil {
+		s.err = fmt.Errorf("%w; the option state says which directory", err)
+		return s
+	}
 	known, err := state.Read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -38,11 +42,10 @@ func stand(file *config.File, p *config.Pipeline) (s standing) {
 		s.err = known.Fits(p.Identity())
 		s.say("%s: %s", path, progress(known))
 	}
-	if err := disk.Writable(file.State); err != nil && s.err == nil {
-		s.err = fmt.Errorf("%w; the option state names another directory", err)
-	}
-	if s.free, err = disk.Free(file.State); err != nil && s.err == nil {
-		s.err = err
+	if free, err := disk.Free(file.State); err == nil {
+		s.free = free
+	} else {
+		s.err = errors.Join(s.err, err)
 	}
 	return s
 }
@@ -83,8 +86,11 @@ func (s *standing) takes(lanes int, remembered int64) int64 {
 
 // room says what the state takes of what there is, and fails if that is less.
 func (s *standing) room(takes int64) {
+	if s.err != nil {
+		return
+	}
 	s.say("it takes about %s; its file system has %s free", ops.Size(takes), ops.Size(s.free))
-	if more := takes - s.size; s.err == nil && s.free < more {
+	if more := takes - s.size; s.free < more {
 		s.err = fmt.Errorf("the state takes about %s more, and its file system has %s free: make room there, or name another directory by the option state", ops.Size(more), ops.Size(s.free))
 	}
 }

@@ -163,7 +163,11 @@ func (t *reading) String() string {
 	if n := t.in.records.Load(); n > 0 {
 		text = ops.Count(n) + " documents, " + text
 	}
-	text += fmt.Sprintf(" in %.1fs", t.took.Seconds())
+	if t.took < time.Second {
+		text += fmt.Sprintf(" in %dms", t.took.Milliseconds())
+	} else {
+		text += fmt.Sprintf(" in %.1fs", t.took.Seconds())
+	}
 	if s := t.took.Seconds(); s > 0.05 {
 		text += fmt.Sprintf(": %s a second", ops.Size(int64(float64(t.in.bytes.Load())/s)))
 	}

@@ -18,7 +18,7 @@ func Nearest(path string) (string, fs.FileInfo, error) {
 	}
 	for {
 		info, err := os.Stat(path)
-		if !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) || path == filepath.Dir(path) {
 			return path, info, err
 		}
 		path = filepath.Dir(path)

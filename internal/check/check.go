@@ -98,6 +98,14 @@ type Estimator interface {
 	Estimate(in Load) (objects, requests int64)
 }
 
+// Number writes a number of things: 1 file, 2 files.
+func Number(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // Over is how many of a size it takes for n, -1 if n is not known.
 func Over(n, size int64) int64 {
 	if n < 0 || size <= 0 {

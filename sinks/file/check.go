@@ -35,7 +35,7 @@ func (s *sink) Check(_ context.Context, r *check.Report) error {
 		case s.Overwrite == roll.Never:
 			fate = "a name that one of them has ends the pass (overwrite: never)"
 		}
-		r.Warn("below %s there are files already: %s; in another path, or with {pass} in the key, they are left alone", dir, fate)
+		r.Warn("%s holds files already: %s; in another path, or with {pass} in the key, they are left alone", dir, fate)
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (s *Sink) existing(ctx context.Context, client *objects.Client, r *check.Re
 	case s.config.Overwrite == roll.Never:
 		fate = "a key that one of them has ends the pass (overwrite: never)"
 	}
-	r.Warn("below %s there are %s%d objects already: %s; with another prefix, or {pass} in the key, they are left alone", client.Name(prefix), least, n, fate)
+	r.Warn("%s holds %s%s already: %s; with another prefix, or {pass} in the key, they are left alone", client.Name(prefix), least, check.Number(int64(n), "object"), fate)
 }
 
 // Estimate implements [check.Estimator]: one request for an object that fits

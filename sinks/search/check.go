@@ -96,7 +96,7 @@ func (s *Sink) existing(ctx context.Context, name string, r *check.Report) {
 	case !s.cfg.Versions:
 		fate = "a record with the _id of one replaces it"
 	}
-	r.Warn("index %s holds %d documents already: %s; name another index if they are to stay as they are", name, n, fate)
+	r.Warn("index %s holds %s already: %s; name another index if they are to stay as they are", name, check.Number(n, "document"), fate)
 }
 
 // Estimate implements [check.Estimator]: requests of bulk bytes.

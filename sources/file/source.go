@@ -67,7 +67,7 @@ func (s *source) Check(ctx context.Context, rep *check.Report) error {
 		return err
 	}
 	rep.Load = l
-	rep.Say("%s: %d files", s.path, l.Objects)
+	rep.Say("%s: %s", s.path, check.Number(l.Objects, "file"))
 	if unreadable > 0 {
 		rep.Add("read files", fmt.Errorf("%d of %d files cannot be read, such as %w: give the user that runs sluice the right to", unreadable, l.Objects, example))
 	}

@@ -99,10 +99,7 @@ func (r *reader) wildcards(f *found, rep *check.Report) {
 	if len(wild) == 0 {
 		return
 	}
-	text := fmt.Sprintf("index: %s: each pass reads what matches when it begins, now %d indices", strings.Join(wild, ", "), len(f.indices))
-	if len(f.indices) == 1 {
-		text = strings.TrimSuffix(text, "indices") + "index"
-	}
+	text := fmt.Sprintf("index: %s: each pass reads the indices that match when it begins, now %d", strings.Join(wild, ", "), len(f.indices))
 	rep.Warn("%s; name them to read no others, or leave some out with exclude", text)
 }
 

@@ -311,3 +311,24 @@ func TestCheckSaysWhatWouldBeRead(t *testing.T) {
 		}
 	}
 }
+
+// A sample is not gone on with: what it had open is closed.
+func TestWhatIsForgottenIsClosed(t *testing.T) {
+	i := newIndex(t, "", 1, "")
+	p := faultproxy.New(t, i.url)
+	closing := p.Add(&faultproxy.Rule{Method: "DELETE", Times: -1, Status: 200, Body: "{}"})
+	s, err := config(p.URL, i).Build(newJob(nil).env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &newJob(nil).store
+	if err := store.Put(pipeline.Row{Bucket: "source.contexts", Key: "x-0", Value: []byte(`{"Way":"_search/point_in_time","Context":"left"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.(*search.Source).Forget(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	if n := closing.Hits(); n != 1 {
+		t.Errorf("%d contexts were closed, want the one that was left", n)
+	}
+}

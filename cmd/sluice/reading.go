@@ -81,7 +81,9 @@ func (t *reading) run(ctx context.Context, f *finding) (err error) {
 	}); ok {
 		defer func() { err = errors.Join(err, g.Forget(context.WithoutCancel(ctx), store)) }()
 	}
-	p.Dead, p.Sink, p.Grace, p.GiveUp = ignored{}, thrower{t}, 2*time.Second, true
+	if p.Sink, p.Grace = (thrower{t}), 2*time.Second; f.Config.DeadLetters != nil {
+		p.Dead = ignored{}
+	}
 	p.Stages = append([]pipeline.Stage{{Name: "sample", Transform: measure{t}}}, p.Stages...)
 	result, err := p.Run(ctx)
 	status, _ := p.Status()
@@ -200,9 +202,13 @@ func (t thrower) Write(ctx context.Context, lane pipeline.Lane, _ string, in <-c
 			return err
 		}
 		if it.Body != nil && !lane.Aside {
-			if err := t.drain(ctx, it); err != nil {
-				return err
-			}
+			err = t.drain(ctx, it)
+		}
+		if errors.Is(err, pipeline.ErrGone) {
+			err = it.GiveUp(ctx, err)
+		}
+		if err != nil {
+			return err
 		}
 		if err := it.Done(); err != nil {
 			return err
@@ -213,9 +219,6 @@ func (t thrower) Write(ctx context.Context, lane pipeline.Lane, _ string, in <-c
 // drain reads a body.
 func (t thrower) drain(ctx context.Context, it *pipeline.Item) error {
 	r, err := it.Body.Open(ctx)
-	if errors.Is(err, pipeline.ErrGone) {
-		return nil // it is one that a run gives up
-	}
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ type finding struct {
 // part is what was found of a stage.
 type part struct {
 	name  string
-	about string // what it is, if nothing else is to be said of it
+	about string // what it is, by its configuration
 	stage any
 	*check.Report
 	err error
@@ -172,7 +172,6 @@ func (f *finding) add(name string, stage any) {
 func (p *part) check(ctx context.Context) {
 	c, ok := p.stage.(check.Checker)
 	if !ok {
-		p.Say("%s", p.about)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)

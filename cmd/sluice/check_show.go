@@ -51,14 +51,10 @@ func chain(f *finding) string {
 // stage prints what was found at one end.
 func (c *checking) stage(p *part) {
 	lines := p.Found
-	if len(lines) == 0 && p.err == nil {
-		lines = []string{"ok"}
-	}
-	name := p.name
-	c.page.say(name, lines...)
 	if len(lines) == 0 {
-		c.page.line("  %s", name)
+		lines = []string{p.about}
 	}
+	c.page.say(p.name, lines...)
 	var may []string
 	for _, g := range p.Grants {
 		if g.Err == nil {

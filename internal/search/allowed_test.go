@@ -138,7 +138,7 @@ func TestWhatAProbeOfAnIndexMeans(t *testing.T) {
 func TestAnIndexIsAskedForThatCannotBeMade(t *testing.T) {
 	for answer, want := range map[string]string{
 		`400 {"error":{"type":"illegal_argument_exception","reason":"unknown setting [index.sluice_check]"},"status":400}`: "may make x",
-		`403 {"error":{"type":"security_exception","reason":"no"},"status":403}`:                                          "may not make x: PUT ",
+		`403 {"error":{"type":"security_exception","reason":"no"},"status":403}`:                                           "may not make x: PUT ",
 		`200 {"acknowledged":true}`: "perhaps make x",
 	} {
 		c := newGuarded(t, map[string]string{"PUT /x": answer})

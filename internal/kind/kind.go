@@ -118,10 +118,6 @@ type Lister interface {
 	List(ctx context.Context, index string, yield func(id, routing []byte, version int64) error) error
 }
 
-// Roller is a Sink that can say that the items of a lane share an object until
-// that is full, or the pass ends.
-type Roller interface{ Rolls() bool }
-
 // Maker is a Sink that can say that it makes indices of metadata.
 type Maker interface{ Makes() bool }
 

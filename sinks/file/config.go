@@ -74,18 +74,12 @@ func (c *Config) spec() (s roll.Spec, err error) {
 	return s, nil
 }
 
-// Rolls implements [kind.Roller].
-func (c *Config) Rolls() bool {
-	t, err := keys.Parse(c.Key, keys.Files)
-	return err == nil && t.Rolled()
-}
-
 // Takes implements [kind.Sink].
 func (c *Config) Takes(in kind.Form) *kind.Problem {
 	if p := c.Options.Takes(in); p != nil {
 		return p
 	}
-	if _, err := keys.Parse(c.Key, keys.Files); in == kind.Records && err == nil && !c.Rolls() {
+	if t, err := keys.Parse(c.Key, keys.Files); in == kind.Records && err == nil && !t.Rolled() {
 		return &kind.Problem{Option: "key", Message: "records come in blocks, which are no files of their own: add {sequence}, as in {lane}-{sequence}.json"}
 	}
 	return nil
@@ -94,7 +88,7 @@ func (c *Config) Takes(in kind.Form) *kind.Problem {
 // Identity implements [kind.Sink].
 func (c *Config) Identity() string {
 	id := "file " + filepath.Join(absolute(c.Path), c.Key)
-	if c.Rolls() {
+	if t, err := keys.Parse(c.Key, keys.Files); err == nil && t.Rolled() {
 		id += fmt.Sprintf(", up to %s or %d records each", c.Roll.Bytes, c.Roll.Records)
 	}
 	return id

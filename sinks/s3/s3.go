@@ -114,12 +114,6 @@ func (c *Config) spec() (s roll.Spec, err error) {
 	return s, nil
 }
 
-// Rolls implements [kind.Roller].
-func (c *Config) Rolls() bool {
-	t, err := c.template()
-	return err == nil && t.Rolled()
-}
-
 // Takes implements [kind.Sink].
 func (c *Config) Takes(in kind.Form) *kind.Problem {
 	if p := c.Options.Takes(in); p != nil {

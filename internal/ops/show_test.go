@@ -166,6 +166,26 @@ old: complete but for 2 dead letters: see dead/old for the reasons.
 	}
 }
 
+func TestTheSummaryOfANarrowTerminalIsParagraphs(t *testing.T) {
+	rs := ops.Reports{"logs": {Outcome: ops.Complete, Records: ops.Records{Read: 1234567, Written: 1234567}, Bytes: ops.Bytes{Read: 3 << 30, Written: 812 << 20}, Seconds: 10}}
+	want := `logs: complete
+  records  1,234,567 in, 1,234,567 out
+  bytes    3.00 GiB in, 812 MiB out
+  objects  0 in, 0 out
+  dead     0
+  speed    10.0 s, 0 records/s
+`
+	for _, width := range []int{0, 60, 200} {
+		var b bytes.Buffer
+		if err := rs.Summary(&b, []string{"logs"}, ops.Style{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		if got, narrow := b.String(), width == 60; (got == want) != narrow || !narrow && !strings.HasPrefix(got, "PIPELINE") {
+			t.Errorf("width %d: got:\n%s", width, got)
+		}
+	}
+}
+
 func TestProgressIsALineEveryTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(&source{n: 40, expect: 40}, &sink{}, newStore())
@@ -194,39 +214,6 @@ func TestProgressIsALineEveryTenSeconds(t *testing.T) {
 			t.Errorf("got %s", lines[2])
 		}
 	})
-}
-
-func TestBarsStayBelowTheLogAndAreGoneAtTheEnd(t *testing.T) {
-	r, f, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := ops.NewConsole(f, func(string) string { return "" })
-	if c.Terminal || c.Color {
-		t.Error("got a terminal, want a pipe")
-	}
-	c.Terminal = true
-	w := watch(&source{n: 2, expect: 2}, &sink{}, newStore())
-	ctx, stop := context.WithCancel(t.Context())
-	var g errgroup.Group
-	g.Go(func() error { ops.Bars(ctx, c, ops.NewBoard(w)); return nil })
-	g.Go(func() error {
-		defer stop()
-		w.Pass(ctx)
-		return nil
-	})
-	io.WriteString(c, "a line of the log\n")
-	g.Wait()
-	io.WriteString(c, "the end\n")
-	f.Close()
-	all, _ := io.ReadAll(r)
-	got := string(all)
-	if !strings.Contains(got, "a line of the log\n") || !strings.HasSuffix(got, "the end\n") {
-		t.Errorf("got %q, want the lines of the log and the end", got)
-	}
-	if !strings.Contains(got, "p [===") || !strings.Contains(got, "%  ETA") {
-		t.Errorf("got %q, want a bar", got)
-	}
 }
 
 func TestMetricsFollowTheWatch(t *testing.T) {

@@ -63,14 +63,6 @@ type Care struct {
 	Hooks    int64  // hooks that failed in this process
 }
 
-// Stall says where a pass hangs.
-type Stall struct {
-	Since time.Time
-	Stage string // the source, a transform or the sink
-	Lane  string // "": no lane has begun, or all have ended
-	Doing string // what the stage does, as far as is known
-}
-
 // Care lets f change what the supervisor says.
 func (w *Watch) Care(f func(*Care)) {
 	w.mu.Lock()

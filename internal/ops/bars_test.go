@@ -125,10 +125,10 @@ func moves(t *testing.T, c *ops.Console, watches ...*ops.Watch) {
 }
 
 func TestBarsStayBelowTheLogAndAreGoneAtTheEnd(t *testing.T) {
-	stream := drawn(t, 100, 24, nil, func(t *testing.T, c *ops.Console) {
+	stream := drawn(t, 120, 24, nil, func(t *testing.T, c *ops.Console) {
 		moves(t, c, watch(&source{n: 40, expect: 40}, &sink{dead: 3}, newStore()))
 	})
-	end, frames := screen(t, stream, 100)
+	end, frames := screen(t, stream, 120)
 	if end != "a line of the log\nthe end\n" {
 		t.Errorf("got %q at the end, want no bar", end)
 	}
@@ -137,7 +137,7 @@ func TestBarsStayBelowTheLogAndAreGoneAtTheEnd(t *testing.T) {
 	if !want.MatchString(middle) {
 		t.Errorf("got\n%swant the line, and below it a bar: %s", middle, want)
 	}
-	if last := frames[len(frames)-2]; !strings.Contains(last, "p  [====================]  partial\n") {
+	if last := frames[len(frames)-2]; !strings.Contains(last, "p  [========================]  partial\n") {
 		t.Errorf("got\n%swant what became of it", last)
 	}
 	if !strings.Contains(stream, "\x1b[31m1 dead\x1b[0m") {

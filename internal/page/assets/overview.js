@@ -61,6 +61,7 @@ export function card(p, details, all) {
 }
 
 function soon(p, now) {
+  if (p.next && p.failing) return `tries again in ${span(since(now, p.next))}`;
   if (p.next) return `next pass in ${span(since(now, p.next))}`;
   if (p.success && !p.running) return `last complete ${span(since(p.success, now))} ago`;
   return "";
@@ -78,7 +79,7 @@ function trouble(p, now) {
   if (p.failing) {
     const { since: from, failures, error } = p.failing;
     wrong.push(h("div", { class: "notice bad", "data-key": "failing" },
-      h("p", null, h("b", null, `Fails since ${span(since(from, now))}`), `, ${plural(failures, "time")} in a row. It goes on from its state.`),
+      h("p", null, h("b", null, `Failing for ${span(since(from, now))}`), `, ${plural(failures, "time")} in a row. Each try goes on from the saved state.`),
       h("pre", null, error)));
   }
   if (p.stalled) {
@@ -108,12 +109,12 @@ function progress(p) {
   const part = over ? 1 : pass.done;
   return h("div", { class: "far" },
     h("p", null, parts),
-    h("div", { class: "line" },
-      h("progress", { class: looks[p.state] ?? "calm", max: 1, value: part ?? 0, "aria-label": `Pass ${pass.number} of ${p.name}` }),
-      h("b", { class: "part" }, part === null ? "" : percent(part))));
+    part !== null && h("div", { class: "line" },
+      h("progress", { class: looks[p.state] ?? "calm", max: 1, value: part, "aria-label": `Pass ${pass.number} of ${p.name}` }),
+      h("b", { class: "part" }, percent(part))));
 }
 
-// chain is the stages, in order.
+// chain is the stages, in order: while a pass is under way, with what they do.
 function chain(p) {
   return h("ol", { class: p.running ? "chain moves" : "chain", "aria-label": `Stages of ${p.name}` }, p.stages.map((s) => {
     const busiest = p.running && s.busiest;
@@ -121,7 +122,7 @@ function chain(p) {
       h("div", { class: "stage" },
         h("span", { class: "kind" }, s.kind), s.kind !== s.name && h("span", { class: "faint" }, s.name),
         busiest && h("span", { class: "mark" }, "busiest")),
-      p.running ? [h("p", { class: "rates" }, rates(s)), use(s)] : h("p", { class: "rates faint" }, "at rest"));
+      p.running && [h("p", { class: "rates" }, rates(s)), use(s)]);
   }));
 }
 

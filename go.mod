@@ -27,7 +27,12 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/robfig/cron/v3 v3.0.1
+require (
+	github.com/prometheus/client_model v0.6.3
+	github.com/robfig/cron/v3 v3.0.1
+	go.opentelemetry.io/proto/otlp v1.11.1 // the messages of OTLP, of the OpenTelemetry project; its exporter would bring gRPC
+	google.golang.org/protobuf v1.36.12 // encodes them; of the Go team, and in the program anyway, as client_model is
+)
 
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
@@ -51,10 +56,8 @@ require (
 	github.com/itchyny/timefmt-go v0.1.9 // indirect
 	github.com/mattn/go-runewidth v0.0.31 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
-	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/spf13/pflag v1.0.10 // indirect
 	golang.org/x/tools v0.36.0 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 )

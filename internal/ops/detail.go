@@ -61,7 +61,7 @@ func laneState(l pipeline.LaneStatus) string {
 	return "waiting"
 }
 
-func laneView(l pipeline.LaneStatus, old map[string]pipeline.Counts, seconds float64) LaneView {
+func laneView(l pipeline.LaneStatus, old map[string]pipeline.Flow, seconds float64) LaneView {
 	c, pos := l.State.Counts, l.State.Pos
 	v := LaneView{
 		Name: l.Name, State: laneState(l), Expected: Expected{l.Records, l.Bytes}, Starts: l.State.Start, Held: l.Held,
@@ -72,8 +72,8 @@ func laneView(l pipeline.LaneStatus, old map[string]pipeline.Counts, seconds flo
 	if !moved {
 		seconds = 0
 	}
-	r := rates(before, c, seconds)
-	v.Done, v.Left = far(c, v.Expected, r.RecordsIn, r.BytesIn)
+	now := given(l)
+	v.Done, v.Left = far(c, v.Expected, per(now.Records-before.Records, seconds), per(now.Bytes-before.Bytes, seconds))
 	switch {
 	case l.State.Ended:
 		v.Done, v.Left = new(1.0), nil
@@ -101,4 +101,30 @@ func busyStage(l pipeline.LaneStatus) string {
 		return "sink"
 	}
 	return name
+}
+
+// memory is what the lanes that are open may take, and the bytes of the blocks
+// that they hold.
+func (w *Watch) memory() (reserved, held int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, _ := w.status()
+	return memoryOf(s, w.about)
+}
+
+func memoryOf(s pipeline.Status, a About) (reserved, held int64) {
+	open := int64(0)
+	for _, l := range s.Lanes {
+		if !l.Open {
+			continue
+		}
+		open++
+		for _, stage := range l.Stages {
+			held += stage.Held
+		}
+	}
+	if open > 0 {
+		reserved = open*a.Lane + a.Shared
+	}
+	return reserved, held
 }

@@ -21,7 +21,7 @@ type figures struct {
 	at     time.Time
 	total  pipeline.Counts
 	stages map[string]stageTotal
-	lanes  map[string]pipeline.Counts // of those that move, in the pass
+	lanes  map[string]pipeline.Flow // of those that move: what their source gave
 }
 
 // Sample takes down the figures of all pipelines of a board again and again,
@@ -47,13 +47,23 @@ func (w *Watch) sample(now time.Time) {
 
 // take takes down what is counted now.
 func (w *Watch) take(s pipeline.Status, now time.Time) figures {
-	lanes := map[string]pipeline.Counts{}
+	lanes := map[string]pipeline.Flow{}
 	for _, l := range s.Lanes {
 		if l.Open {
-			lanes[l.Name] = l.State.Counts
+			lanes[l.Name] = given(l)
 		}
 	}
 	return figures{now, w.total, maps.Clone(w.stages), lanes}
+}
+
+// given is what the source of a lane gave.
+func given(l pipeline.LaneStatus) (f pipeline.Flow) {
+	for key, t := range stagesOf(l) {
+		if key.stage == "source" {
+			f = t.out
+		}
+	}
+	return f
 }
 
 // since is from where rates are counted: the oldest figures. seconds is 0 if there

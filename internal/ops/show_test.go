@@ -229,6 +229,8 @@ func TestBarsStayBelowTheLogAndAreGoneAtTheEnd(t *testing.T) {
 	}
 }
 
+func site(s ops.Site) http.Handler { return s.Handler() }
+
 func TestMetricsFollowTheWatch(t *testing.T) {
 	var w *ops.Watch
 	synctest.Test(t, func(t *testing.T) {
@@ -236,7 +238,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 		w.Pass(t.Context())
 	})
 	rec := httptest.NewRecorder()
-	ops.Handler(ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, ops.NewBoard(w)).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	site(ops.Site{Build: ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, Board: ops.NewBoard(w), Memory: 80 << 20}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 	got := rec.Body.String()
 	for _, want := range []string{
 		`sluice_build_info{commit="c",go="g",version="v\"1"} 1`,
@@ -263,7 +265,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 func TestReadinessFollowsTheState(t *testing.T) {
 	st := newStore()
 	w := watch(&source{n: 0}, &sink{}, st)
-	h := ops.Handler(ops.Build{}, ops.NewBoard(w))
+	h := site(ops.Site{Board: ops.NewBoard(w)})
 	ask := func(path string) int {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
@@ -295,7 +297,7 @@ func TestServingEndsWithItsContext(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var g errgroup.Group
-	g.Go(func() error { return ops.Serve(ctx, ln, ops.Handler(ops.Build{}, new(ops.Board))) })
+	g.Go(func() error { return ops.Serve(ctx, ln, site(ops.Site{Board: new(ops.Board)})) })
 	resp, err := http.Get("http://" + ln.Addr().String() + "/healthz")
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ func (w *Watch) view(s pipeline.Status, now time.Time) View {
 	}
 	from, seconds := w.since(now)
 	v.Rates = rates(from.total, w.total, seconds)
+	v.Rates.live(w.stages["source"].out, from.stages["source"].out, w.stages["sink"].in, from.stages["sink"].in, seconds)
 	v.Pass = w.passView(s, v.Rates)
 	v.Stages = w.stageViews(from.stages, seconds)
 	v.Lag = w.lag(v, now)
@@ -72,6 +73,20 @@ func rates(old, now pipeline.Counts, seconds float64) Rates {
 		BytesIn: per(now.BytesRead-old.BytesRead, seconds), BytesOut: per(now.BytesWritten-old.BytesWritten, seconds),
 		ObjectsIn: per(now.ObjectsRead-old.ObjectsRead, seconds), ObjectsOut: per(now.ObjectsWritten-old.ObjectsWritten, seconds),
 	}
+}
+
+// live puts what moves now in the place of what was delivered, where it is
+// known: units may be large, and are delivered all at once.
+func (r *Rates) live(in, inThen, out, outThen pipeline.Flow, seconds float64) {
+	set := func(rate *float64, now, then int64) {
+		if now > 0 {
+			*rate = per(now-then, seconds)
+		}
+	}
+	set(&r.RecordsIn, in.Records, inThen.Records)
+	set(&r.BytesIn, in.Bytes, inThen.Bytes)
+	set(&r.RecordsOut, out.Records, outThen.Records)
+	set(&r.BytesOut, out.Bytes, outThen.Bytes)
 }
 
 func (w *Watch) passView(s pipeline.Status, r Rates) PassView {

@@ -269,6 +269,13 @@ type Snapshot struct {
 	Ended   map[Outcome]int64 // passes that ended in this process
 	Saved   time.Time         // when the state was last written; zero if it was not
 	Success time.Time         // when a pass was last complete; likewise
+
+	stages         map[string]stageTotal
+	dead           []DeadReason
+	lag            Lag
+	limits         map[pipeline.Limit]int
+	reserved, held int64
+	writable       bool
 }
 
 // Snapshot returns what the pipeline is doing now.
@@ -277,12 +284,15 @@ func (w *Watch) Snapshot() Snapshot {
 	defer w.mu.Unlock()
 	s, _ := w.status()
 	w.observe(s)
-	saved, _ := w.store.last()
+	saved, failed := w.store.last()
+	v := w.view(s, time.Now())
 	shot := Snapshot{
+		stages: maps.Clone(w.stages), dead: w.dead.list(), lag: v.Lag, limits: s.Limits, writable: !failed,
 		Name: w.name, Care: w.care, Running: w.running, Pass: s.Pass, Lanes: countLanes(s.Lanes),
 		Total: w.total, Retries: w.retried(s), Ended: maps.Clone(w.ended),
 		Saved: saved, Success: w.success,
 	}
+	shot.reserved, shot.held = memoryOf(s, w.about)
 	if w.last != nil {
 		shot.Last = w.last.Outcome
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"sluice/internal/config"
@@ -123,14 +124,23 @@ func (s *session) move(ctx context.Context, c *daemon.Configuration) error {
 func (s *session) site() *ops.Site {
 	return &ops.Site{
 		Build: build(), Board: s.board, Events: s.events, Control: s.daemon, Guard: ops.GuardFor(s.http, s.file.HTTPToken),
-		Memory: int64(s.file.Memory), Started: s.began, Log: s.log, Pprof: s.pprof,
+		Memory: int64(s.file.Memory), Started: s.began, Log: s.log, Pprof: s.pprof, Metrics: s.registry(),
 	}
+}
+
+// registry has all metrics.
+func (s *session) registry() *prometheus.Registry {
+	var others []prometheus.Collector
+	if s.file.Metrics.GitSync {
+		others = append(others, ops.GitSync{Board: s.board})
+	}
+	return ops.Registry(build(), s.board, int64(s.file.Memory), others...)
 }
 
 // pusher pushes metrics to a collector.
 func (s *session) pusher() *otlp.Pusher {
 	return &otlp.Pusher{
-		Config: s.file.OTLP, From: ops.Registry(build(), s.board, int64(s.file.Memory)), Version: build().Version, Began: s.began,
+		Config: s.file.OTLP, From: s.registry(), Version: build().Version, Began: s.began,
 		Failed: func(err error) { s.log.Warn("metrics were not pushed", "error", err) },
 	}
 }

@@ -31,6 +31,9 @@ func (d *decoder) check(f *File) {
 			d.problems(stagePlace{d.near(option, d.places["otlp"]), spot{}}, kind.Problem{Option: option, Message: p.Message})
 		}
 	}
+	if f.Metrics.GitSync && f.HTTP == "" {
+		d.fail(d.places["metrics.git_sync"], spot{name: "metrics.git_sync"}, "nobody can ask for metrics: give http an address")
+	}
 	_, given := d.places["memory"]
 	f.grows = !given
 	if f.State == "" {
@@ -90,6 +93,9 @@ func (d *decoder) limits(f *File, p *Pipeline) {
 // gives with what the next one takes.
 func (d *decoder) stages(p *Pipeline) {
 	p.env.Transforms = p.transforms()
+	if p.Source.Kind != "" {
+		p.env.Source = identity(p.Source.Kind, p.Source.Options.Identity())
+	}
 	if v, ok := p.Sink.Options.(kind.Versioned); ok {
 		p.env.Versions = v.Versioned()
 	}
@@ -98,6 +104,9 @@ func (d *decoder) stages(p *Pipeline) {
 	}
 	if m, ok := p.Sink.Options.(kind.Maker); ok {
 		p.env.Makes = m.Makes()
+	}
+	if s, ok := p.Sink.Options.(kind.Selective); ok {
+		p.env.Selects = s.Selects()
 	}
 	p.env.Target, _ = p.Sink.Options.(kind.Lister)
 	if s, ok := p.Source.Options.(kind.Scatterer); ok {

@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Control changes what pipelines do. Its methods may be called from several
@@ -35,6 +38,7 @@ type Site struct {
 	Memory  int64 // the option memory, in bytes
 	Started time.Time
 	Log     *slog.Logger
+	Metrics prometheus.Gatherer
 	Page    http.Handler // at /; nil: there is none
 	Pprof   bool         // profiles of the process, below /debug/pprof/
 }
@@ -48,7 +52,7 @@ func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", Metrics(s.Build, s.Board, s.Memory))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}))
 	here := func(pattern string, h http.Handler) { mux.Handle(pattern, s.Guard.here(h)) }
 	here("GET /api/v1/pipelines", http.HandlerFunc(s.overview))
 	here("GET /api/v1/pipelines/{name}", http.HandlerFunc(s.detail))

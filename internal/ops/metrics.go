@@ -1,12 +1,10 @@
 package ops
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"sluice/pipeline"
 )
@@ -18,16 +16,12 @@ type Build struct {
 	Go      string
 }
 
-// Metrics answers with the metrics of the pipelines, of the Go runtime and of
-// the process in the text format of Prometheus. memory is the option, in bytes.
-func Metrics(build Build, board *Board, memory int64) http.Handler {
-	return promhttp.HandlerFor(Registry(build, board, memory), promhttp.HandlerOpts{})
-}
-
-// Registry has all metrics.
-func Registry(build Build, board *Board, memory int64) *prometheus.Registry {
+// Registry has the metrics of the pipelines, of the Go runtime and of the
+// process, and others. memory is the option, in bytes.
+func Registry(build Build, board *Board, memory int64, others ...prometheus.Collector) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(process{build, board, memory}, collector{board}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(others...)
 	return r
 }
 

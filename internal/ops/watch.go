@@ -40,6 +40,7 @@ type Watch struct {
 	stages     map[string]stageTotal    // by name
 	stagesSeen map[laneStage]stageTotal // what is in stages
 	dead       *dead
+	took       Times // of the runs that have ended
 }
 
 // About is what a pipeline is, for those who look at it.
@@ -152,7 +153,9 @@ func (w *Watch) end(p *pipeline.Pipeline, began time.Time, res pipeline.Result, 
 	}
 	r := NewReport(res, s, err)
 	r.Notes = w.notes
-	r.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
+	took := time.Since(began)
+	w.took.add(took)
+	r.Seconds = took.Round(time.Millisecond).Seconds()
 	r.moved = w.total.Read + w.total.Created - w.done
 	if r.Outcome == Complete || r.Outcome == Partial {
 		w.success = time.Now()
@@ -203,6 +206,16 @@ func (w *Watch) status() (s pipeline.Status, ok bool) {
 		return s, false
 	}
 	return w.p.Status()
+}
+
+// sink is that of the pipeline; nil: there is none yet.
+func (w *Watch) sink() pipeline.Sink {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.p == nil {
+		return nil
+	}
+	return w.p.Sink
 }
 
 // observe adds to total what was counted since it was last called. Counts of a
@@ -269,6 +282,7 @@ type Snapshot struct {
 	Ended   map[Outcome]int64 // passes that ended in this process
 	Saved   time.Time         // when the state was last written; zero if it was not
 	Success time.Time         // when a pass was last complete; likewise
+	Took    Times             // of the passes that ended in this process
 
 	stages         map[string]stageTotal
 	dead           []DeadReason
@@ -290,7 +304,7 @@ func (w *Watch) Snapshot() Snapshot {
 		stages: maps.Clone(w.stages), dead: w.dead.list(), lag: v.Lag, limits: s.Limits, writable: !failed,
 		Name: w.name, Care: w.care, Running: w.running, Pass: s.Pass, Lanes: countLanes(s.Lanes),
 		Total: w.total, Retries: w.retried(s), Ended: maps.Clone(w.ended),
-		Saved: saved, Success: w.success,
+		Saved: saved, Success: w.success, Took: w.took.clone(),
 	}
 	shot.reserved, shot.held = memoryOf(s, w.about)
 	if w.last != nil {

@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-engines test-stores test-faults test-short test-mutations bench bench-read bench-load bench-s3 lint demo clean
+.PHONY: build run test test-engines test-stores test-faults test-deploy test-short test-mutations bench bench-read bench-load bench-s3 bench-git lint demo release clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -37,6 +37,11 @@ test-engines:
 STORES ?= all
 test-stores:
 	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(WITH) -sqs -stores $(STORES) $(GO) test -count=1 -timeout 30m ./internal/objects ./sources/s3 ./sinks/s3 ./test/s3 ./test/stores
+
+# What is in deploy, with releases for all platforms. Helm takes some minutes to
+# build, once.
+test-deploy:
+	SLUICE_TEST_DEPLOY=1 SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(GO) test -count=1 -v -timeout 60m ./test/deploy
 
 test-short:
 	$(GO) test -short ./...
@@ -68,6 +73,11 @@ BIG ?= 1GiB
 bench-s3: build
 	SLUICE_REQUIRE_SERVERS=1 $(WITH) -stores versitygw $(GO) run ./bench/s3 -parts $(PARTS) -objects $(OBJECTS) -keys $(KEYS) -big $(BIG) -runs $(RUNS) -sluice $(BIN)
 
+# A bucket kept as Git history, beside a shell script that does it:
+# make bench-git OBJECTS=100000
+bench-git: build
+	SLUICE_REQUIRE_SERVERS=1 $(WITH) -stores versitygw $(GO) run ./bench/git -objects $(OBJECTS) -sluice $(BIN)
+
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w $$files"; exit 1; }
 	$(GO) vet ./...
@@ -79,5 +89,10 @@ lint:
 demo: build
 	SLUICE_REQUIRE_SERVERS=1 $(WITH) $(GO) run ./test/demo $(BIN)
 
+# Archives for each platform with bills of materials, the chart and checksums, into
+# dist: of a commit always the same bytes.
+release:
+	$(GO) run ./deploy/release
+
 clean:
-	rm -rf bin out
+	rm -rf bin dist out

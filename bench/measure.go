@@ -9,12 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"text/template"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"sluice/test/processes"
 )
 
 // pipelines is what Sluice runs. The pipelines that are measured have the default
@@ -94,7 +95,7 @@ func (b *bench) command(ctx context.Context, out any, name string, args ...strin
 	var rss errgroup.Group
 	var c cost
 	if err == nil {
-		rss.Go(func() error { c.rss = peakOf(cmd.Process.Pid); return nil })
+		rss.Go(func() error { c.rss = processes.HighWater(cmd.Process.Pid); return nil })
 		err = errors.Join(cmd.Wait(), rss.Wait())
 	}
 	if err != nil {
@@ -105,23 +106,6 @@ func (b *bench) command(ctx context.Context, out any, name string, args ...strin
 		return c, nil
 	}
 	return c, json.Unmarshal(stdout.Bytes(), out)
-}
-
-// peakOf watches the peak of resident memory of a process (VmHWM), in bytes,
-// until it has ended. What the kernel tells the parent then counts the parent's
-// memory, too.
-func peakOf(pid int) (peak int64) {
-	for {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		_, after, ok := strings.Cut(string(b), "VmHWM:")
-		if err != nil || !ok {
-			return peak
-		}
-		var kib int64
-		fmt.Sscan(after, &kib)
-		peak = max(peak, kib<<10)
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // sluice runs a pipeline over n documents.

@@ -42,6 +42,7 @@ type run struct {
 	pass    *Pass
 	began   time.Time // the pass
 	planned time.Time // the run has its plan
+	covered time.Time // when the last complete pass before it began
 	whole   bool
 	reader  Reader
 	writer  Writer

@@ -4,6 +4,7 @@ package sinks
 import (
 	"sluice/internal/kind"
 	"sluice/sinks/file"
+	"sluice/sinks/git"
 	"sluice/sinks/s3"
 	"sluice/sinks/search"
 )
@@ -13,6 +14,7 @@ import (
 var Kinds = map[string]func() kind.Sink{
 	"elasticsearch": func() kind.Sink { return new(search.Config) },
 	"file":          func() kind.Sink { return new(file.Config) },
+	"git":           func() kind.Sink { return new(git.Config) },
 	"opensearch":    func() kind.Sink { return new(search.Config) },
 	"s3":            func() kind.Sink { return new(s3.Config) },
 }

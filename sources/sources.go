@@ -5,6 +5,7 @@ import (
 	"sluice/internal/kind"
 	"sluice/sources/file"
 	"sluice/sources/generate"
+	"sluice/sources/git"
 	"sluice/sources/s3"
 	"sluice/sources/search"
 )
@@ -15,6 +16,7 @@ var Kinds = map[string]func() kind.Source{
 	"elasticsearch": func() kind.Source { return new(search.Config) },
 	"file":          func() kind.Source { return new(file.Config) },
 	"generate":      func() kind.Source { return new(generate.Config) },
+	"git":           func() kind.Source { return new(git.Config) },
 	"opensearch":    func() kind.Source { return new(search.Config) },
 	"s3":            func() kind.Source { return new(s3.Config) },
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -66,6 +65,35 @@ var examples = map[string]func(t *testing.T, e *example){
 		e.once(t)
 		equalObjects(t, e.files(t, "week"), map[string]string{"logs/2026/host-7/a": "a"})
 	},
+	"git-history.yaml": func(t *testing.T, e *example) {
+		h := history{servers.Git(t).Repository(t, "team/clusters.git")}
+		e.set("GIT_URL="+h.URL, "GIT_TOKEN="+servers.GitToken)
+		text := "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  uid: 7\nspec: {}\n"
+		for _, key := range []string{"c1/web/service/a.yaml", "c1/web/service/b.yaml", "c1/web/service/c.yaml", "c1/web/service/d.yaml", "c2/db/service/a.yaml"} {
+			e.from.put(t, "clusterbackup/"+key, []byte(text))
+		}
+		e.once(t)
+		if n := len(h.commits(t)); n != 2 {
+			t.Errorf("got %d commits, want one for each of two namespaces", n)
+		}
+		e.from.put(t, "clusterbackup/c1/web/service/b.yaml", []byte(strings.Replace(text, "uid: 7", "uid: 8", 1)))
+		e.from.delete(t, "clusterbackup/c1/web/service/a.yaml")
+		e.once(t)
+		got := h.at(t, "main")
+		if len(h.commits(t)) != 3 || len(got) != 4 || got["clusters/c1/web/service/b.yaml"] != strings.Replace(text, "  uid: 7\n", "", 1) {
+			t.Errorf("got %d commits and %q", len(h.commits(t)), got)
+		}
+	},
+	"git-restore.yaml": func(t *testing.T, e *example) {
+		h := history{servers.Git(t).Repository(t, "team/clusters.git")}
+		e.set("GIT_URL="+h.URL, "GIT_TOKEN="+servers.GitToken)
+		h.edit(t, content{"clusters/a": "1", "clusters/b/c": "2", "README.md": "ours"})
+		e.once(t)
+		equalObjects(t, e.to.objects(t, ""), map[string]string{"a": "1", "b/c": "2"})
+		h.edit(t, content{"clusters/a": "", "clusters/d": "3"})
+		e.once(t)
+		equalObjects(t, e.to.objects(t, ""), map[string]string{"b/c": "2", "d": "3"})
+	},
 	"mirror.yaml": func(t *testing.T, e *example) {
 		for i := range 10 {
 			e.from.put(t, fmt.Sprint("k", i), []byte("1"))
@@ -102,17 +130,13 @@ var examples = map[string]func(t *testing.T, e *example){
 		e.loaded(t, 3)
 	},
 	"notifications-webhook.yaml": func(t *testing.T, e *example) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		e.set("WEBHOOK=" + l.Addr().String())
+		address := freeAddress(t)
+		e.set("WEBHOOK=" + address)
 		e.once(t)
 		p := e.start(t, "run", "-c", "sluice.yaml")
 		e.from.put(t, "a.json.gz", zipped(generated(3, 50), "loaded"))
 		for begin := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-			reply, err := http.Post("http://"+l.Addr().String()+"/", "application/json", strings.NewReader(notifytest.Created(e.from.name, "a.json.gz")))
+			reply, err := http.Post("http://"+address+"/", "application/json", strings.NewReader(notifytest.Created(e.from.name, "a.json.gz")))
 			if err == nil {
 				reply.Body.Close()
 				break

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/test/processes"
 )
 
 // program is the built binary.
@@ -90,7 +92,7 @@ func (j *job) start(t *testing.T, args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p.peak.Go(p.watch)
+	p.peak.Go(func() { p.rss = processes.HighWater(p.cmd.Process.Pid) })
 	return p
 }
 
@@ -102,22 +104,6 @@ type process struct {
 	began  time.Time
 	peak   sync.WaitGroup
 	rss    int64 // set when peak is done
-}
-
-// watch reads the peak of resident memory (VmHWM) until the process has ended.
-// What the kernel tells the parent afterwards counts the parent's memory, too.
-func (p *process) watch() {
-	for {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-		_, after, ok := strings.Cut(string(b), "VmHWM:")
-		if err != nil || !ok {
-			return
-		}
-		var kib int64
-		fmt.Sscan(after, &kib)
-		p.rss = max(p.rss, kib<<10)
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 func (p *process) wait(t *testing.T) outcome {

@@ -103,12 +103,13 @@ type waysOfLoss []struct {
 	// scroll never gives it again: the next run begins the shard anew.
 	again bool
 	// others says that shards fail with those that are lost: their pages were
-	// asked for at the node, or come from a point in time of all shards.
+	// asked for at the node, come from a point in time of all shards, or end with
+	// a refresh, which is one of all shards.
 	others bool
 }
 
 func ways() waysOfLoss {
-	return waysOfLoss{{read: "pit"}, {read: "shared", others: true}, {read: "scroll", again: true, others: true}, {read: "sequence"}}
+	return waysOfLoss{{read: "pit"}, {read: "shared", others: true}, {read: "scroll", again: true, others: true}, {read: "sequence", others: true}}
 }
 
 // TestALostNodeIsSurvivedWithReplicas: the other copies give what it gave.

@@ -25,6 +25,8 @@ func TestFormsFollowEachOther(t *testing.T) {
 		{unzstd(), kind.Bytes, kind.Bytes, ""},
 		{decompress(), kind.Bytes, kind.Bytes, ""},
 		{&transforms.Lines{}, kind.Bytes, kind.Records, ""},
+		{&transforms.Manifest{}, kind.Bytes, kind.Bytes, ""},
+		{&transforms.Manifest{}, kind.Records, "", "remove manifest"},
 		{gunzip(), kind.Records, "", "remove gunzip"},
 		{unzstd(), kind.Records, "", "remove unzstd"},
 		{decompress(), kind.Records, "", "remove decompress"},

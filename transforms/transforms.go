@@ -13,6 +13,7 @@ var Kinds = map[string]func() kind.Transform{
 	"jq":          func() kind.Transform { return new(JQ) },
 	"keep_fields": func() kind.Transform { return new(KeepFields) },
 	"lines":       func() kind.Transform { return new(Lines) },
+	"manifest":    func() kind.Transform { return new(Manifest) },
 	"redact":      func() kind.Transform { return new(Redact) },
 	"rename":      func() kind.Transform { return new(Rename) },
 	"route":       func() kind.Transform { return new(Route) },

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"sluice/test/processes"
 )
 
 // cost is what a process has used.
@@ -33,7 +35,7 @@ func (b *bench) command(ctx context.Context, name string, args ...string) (cost,
 	}
 	peak := make(chan int64, 1)
 	var g errgroup.Group
-	g.Go(func() error { peak <- watch(cmd.Process.Pid); return nil })
+	g.Go(func() error { peak <- processes.HighWater(cmd.Process.Pid); return nil })
 	err := cmd.Wait()
 	g.Wait()
 	if err != nil {
@@ -43,22 +45,6 @@ func (b *bench) command(ctx context.Context, name string, args ...string) (cost,
 	c := cost{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(began), rss: <-peak, out: stdout.Bytes()}
 	fmt.Fprintf(os.Stderr, "%s: CPU %v, %v long\n", filepath.Base(name), c.cpu.Round(time.Millisecond), c.wall.Round(time.Millisecond))
 	return c, nil
-}
-
-// watch gives the peak of a process's resident memory (VmHWM) when it has
-// ended. What the kernel tells afterwards counts the parent's memory, too.
-func watch(pid int) (peak int64) {
-	for {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		_, after, ok := strings.Cut(string(b), "VmHWM:")
-		if err != nil || !ok {
-			return peak
-		}
-		var kib int64
-		fmt.Sscan(after, &kib)
-		peak = max(peak, kib<<10)
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // place is a prefix of a bucket at a store.

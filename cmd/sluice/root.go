@@ -33,7 +33,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, // main says them
 		SilenceUsage:  true,
 	})
-	root.AddCommand(runCommand(), copyCommand(), checkCommand(), checkpointCommand(), deadLettersCommand(), editsCommand(), schemaCommand(), versionCommand())
+	root.AddCommand(runCommand(), copyCommand(), checkCommand(), checkpointCommand(), deadLettersCommand(), editsCommand(), initCommand(), schemaCommand(), versionCommand(), manCommand())
 	return root
 }
 

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 //
 //	exits N PROGRAM [ARG...]         runs it and wants exit status N
 //	until PATTERN PROGRAM [ARG...]   runs it again until its standard output matches
-//	get PATH                         gets it from 127.0.0.1:$PORT, as soon as somebody listens
+//	get PATH [PATTERN]               gets it from 127.0.0.1:$PORT, as soon as somebody listens, and it matches
 //	terminate                        sends SIGTERM to what runs in the background
 //	hangup                           sends SIGHUP to what runs in the background
 //	repeat TEXT N FILE               writes TEXT N times and a newline to FILE
@@ -98,14 +98,20 @@ func until(ts *testscript.TestScript, args []string) {
 }
 
 func get(ts *testscript.TestScript, args []string) {
+	re := regexp.MustCompile("(?m)" + strings.Join(args[1:], ""))
 	try(ts, func() error {
 		resp, err := http.Get("http://127.0.0.1:" + ts.Getenv("PORT") + args[0])
 		if err != nil {
 			return err
 		}
 		defer resp.Body.Close()
-		fmt.Fprintln(ts.Stdout(), resp.Status)
-		_, err = io.Copy(ts.Stdout(), resp.Body)
+		body, err := io.ReadAll(resp.Body)
+		if err == nil && !re.Match(body) {
+			err = fmt.Errorf("no match for %s", re)
+		}
+		if err == nil {
+			fmt.Fprintf(ts.Stdout(), "%s\n%s", resp.Status, body)
+		}
 		return err
 	})
 }

@@ -22,6 +22,18 @@ func (d *decoder) check(f *File) {
 			d.fail(d.places["http"], spot{name: "http"}, "%q is no address with a port, such as 127.0.0.1:9600", f.HTTP)
 		}
 	}
+	if at, given := d.places["http_token"]; given && f.HTTP == "" && !d.failed["http"] {
+		d.fail(at, spot{name: "http_token"}, "it is that of http, which is not given")
+	}
+	if f.OTLP != nil {
+		for _, p := range f.OTLP.Problems() {
+			option := join("otlp", p.Option)
+			d.problems(stagePlace{d.near(option, d.places["otlp"]), spot{}}, kind.Problem{Option: option, Message: p.Message})
+		}
+	}
+	if f.Metrics.GitSync && f.HTTP == "" {
+		d.fail(d.places["metrics.git_sync"], spot{name: "metrics.git_sync"}, "nobody can ask for metrics: give http an address")
+	}
 	_, given := d.places["memory"]
 	f.grows = !given
 	if f.State == "" {
@@ -81,6 +93,9 @@ func (d *decoder) limits(f *File, p *Pipeline) {
 // gives with what the next one takes.
 func (d *decoder) stages(p *Pipeline) {
 	p.env.Transforms = p.transforms()
+	if p.Source.Kind != "" {
+		p.env.Source = identity(p.Source.Kind, p.Source.Options.Identity())
+	}
 	if v, ok := p.Sink.Options.(kind.Versioned); ok {
 		p.env.Versions = v.Versioned()
 	}
@@ -89,6 +104,9 @@ func (d *decoder) stages(p *Pipeline) {
 	}
 	if m, ok := p.Sink.Options.(kind.Maker); ok {
 		p.env.Makes = m.Makes()
+	}
+	if s, ok := p.Sink.Options.(kind.Selective); ok {
+		p.env.Selects = s.Selects()
 	}
 	p.env.Target, _ = p.Sink.Options.(kind.Lister)
 	if s, ok := p.Source.Options.(kind.Scatterer); ok {

@@ -1,9 +1,14 @@
 package config_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goccy/go-yaml/ast"
@@ -29,12 +34,28 @@ func reference(t *testing.T) (asItIs, allGiven string) {
 	return string(text), commentedOut.ReplaceAllString(string(text), "$1$2")
 }
 
+// value is what a variable of the reference holds: x, unless it must be a key.
+func value(name, x string) string {
+	if name == "GITHUB_APP_KEY" {
+		return appKey()
+	}
+	return x
+}
+
+var appKey = sync.OnceValue(func() string {
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+})
+
 // sluice reads with the kinds of Sluice, in an environment where each variable is
 // set or none.
 func sluice(env bool) config.Options {
 	return config.Options{
 		Workers:  4,
-		Env:      func(string) (string, bool) { return "x", env },
+		Env:      func(name string) (string, bool) { return value(name, "x"), env },
 		ReadFile: func(string) ([]byte, error) { return nil, os.ErrNotExist },
 	}
 }
@@ -269,7 +290,7 @@ func TestEveryKindStandsInTheReference(t *testing.T) {
 func TestNoIdentityHasASecret(t *testing.T) {
 	_, allGiven := reference(t)
 	o := sluice(true)
-	o.Env = func(string) (string, bool) { return "hunter2", true }
+	o.Env = func(name string) (string, bool) { return value(name, "hunter2"), true }
 	f, err := config.Parse("config.yaml", []byte(allGiven), o)
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,9 @@ const (
 	AfterSettings   = "after-settings"    // the settings of an index are changed for a load, nothing is written
 	AfterRestore    = "after-restore"     // the settings of an index are put back, the store still has them
 	AfterAlias      = "after-alias"       // an alias is switched, its pass not complete
+	AfterImport     = "after-import"      // commits are made, nothing is pushed
+	InPush          = "in-push"           // a push has begun
+	AfterPush       = "after-push"        // the branch has moved, its pass not complete
 	BeforeSave      = "before-save"       // a save is to begin
 	InSave          = "in-save"           // rows are written, not committed
 	AfterSave       = "after-save"        // rows are durable, nobody told
@@ -35,10 +38,13 @@ const (
 
 // Points lists all names.
 var Points = []string{AfterContext, AfterCut, AfterBegin, AfterLastPart, AfterComplete, AfterRename, AfterBulkReply,
-	AfterCreate, AfterOriginals, AfterSettings, AfterRestore, AfterAlias, BeforeSave, InSave, AfterSave, AfterDeadLetter}
+	AfterCreate, AfterOriginals, AfterSettings, AfterRestore, AfterAlias, AfterImport, InPush, AfterPush, BeforeSave, InSave, AfterSave, AfterDeadLetter}
 
 // Around are those of Points that are about the indices around a load.
 var Around = []string{AfterCreate, AfterOriginals, AfterSettings, AfterRestore, AfterAlias}
+
+// Git are those of Points that are about commits.
+var Git = []string{AfterImport, InPush, AfterPush}
 
 type plan struct {
 	name string

@@ -33,6 +33,7 @@ type Job struct {
 type Opened struct {
 	Pipeline *pipeline.Pipeline
 	Notes    []string                        // for its reports
+	About    ops.About                       // for those who look at it
 	Recover  func() error                    // before each pass: sees to it that the state can be used
 	Serve    func(ctx context.Context) error // what is done also between passes, until ctx ends; nil: nothing
 	Close    func() error
@@ -47,7 +48,8 @@ type Daemon struct {
 	// again, and that Run returns when all have ended.
 	Once bool
 
-	// Ended is called after each pass, from several goroutines; nil: nothing is.
+	// Ended is called after each pass, and after each error that keeps one from
+	// beginning, from several goroutines; nil: nothing is.
 	Ended func(j Job, r ops.Report)
 
 	mu      sync.Mutex
@@ -83,13 +85,15 @@ func (d *Daemon) Run(ctx context.Context, c *Configuration) error {
 	return g.Wait()
 }
 
-// hire makes a worker for a job, in the place of another if there is one.
+// hire makes a worker for a job, in the place of another, which has ended, if
+// there is one.
 func (d *Daemon) hire(j Job, old *worker) *worker {
 	w := &worker{Daemon: d, job: j, log: d.Log.With("pipeline", j.Name), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if old != nil {
 		w.watch, w.paused = old.watch, old.isPaused()
+		w.complete = old.complete && old.job.Text == j.Text
 		d.workers[slices.Index(d.workers, old)] = w
 		return w
 	}
@@ -123,20 +127,13 @@ func (d *Daemon) all() []*worker {
 	return slices.Clone(d.workers)
 }
 
-// ErrUnknown is wrapped by the error of what names no pipeline that runs.
-var ErrUnknown = errors.New("no such pipeline")
-
-// ErrPaused is wrapped by the error of what cannot be done while a pipeline is
-// paused.
-var ErrPaused = errors.New("the pipeline is paused")
-
 func (d *Daemon) worker(name string) (*worker, error) {
 	for _, w := range d.all() {
 		if w.job.Name == name {
 			return w, nil
 		}
 	}
-	return nil, fmt.Errorf("%s: %w", name, ErrUnknown)
+	return nil, fmt.Errorf("%s: %w", name, ops.ErrUnknown)
 }
 
 // Pause stops the pass of a pipeline, which drains, and lets none begin until

@@ -50,11 +50,13 @@ type Env struct {
 	Lanes     int    // that the pipeline wants at a time; fewer run if memory has no room for them
 	Scattered bool   // lanes of the source may hold records of one document
 	Frugal    bool   // memory is short: what a stage takes of it by default is the least that is of use
+	Selects   bool   // the sink opens few of the items, and several at a time: what it has not opened is not fetched
 	Makes     bool   // the sink makes indices of metadata: a source that can find some gives it
 	Moves     string // the first transform that is a Mover
 	Scratch   string // directory for files that are worth nothing to another process; it need not be there
 	Transient bool   // the state lives no longer than the process (copy without --state)
 
+	Source     string       // identity of the source
 	Transforms string       // identities of the transforms, in order: what the bytes at the sink depend on
 	DryRun     func(Change) // nil: a real run; else nothing is changed, and this is told what would be, from several goroutines
 }
@@ -118,6 +120,10 @@ type Lister interface {
 
 // Maker is a Sink that can say that it makes indices of metadata.
 type Maker interface{ Makes() bool }
+
+// Selective is a Sink that can say that it opens few of the items, and several
+// at a time.
+type Selective interface{ Selects() bool }
 
 // Describer is a Source that can say that it gives metadata beside its items:
 // the sink is then asked whether it takes that too.

@@ -26,7 +26,7 @@ func (w *Writer) Finish(ctx context.Context) error {
 	if err := w.spare(); err != nil {
 		return err
 	}
-	s := &survey{Writer: w, rows: cursor{next: w.page}}
+	s := &survey{Writer: w, rows: Cursor[row]{Page: w.page}}
 	if err := s.run(ctx); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (w *Writer) Finish(ctx context.Context) error {
 // spare forgets what an earlier Finish was about to delete.
 func (w *Writer) spare() error {
 	for {
-		doomed, last, err := rows[roll.Stamp](w.store, doomedBucket, "")
+		doomed, last, err := Rows(w.store, doomedBucket, "", decode[roll.Stamp])
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func put(s pipeline.Store, rows []pipeline.Row) error {
 // survey compares what is there with what the walk has seen.
 type survey struct {
 	*Writer
-	rows  cursor
+	rows  Cursor[row]
 	out   []pipeline.Row // to be written
 	extra []extra        // to be judged
 
@@ -94,7 +94,7 @@ type extra struct {
 func (s *survey) run(ctx context.Context) error {
 	err := s.target.List(ctx, s.config.Key.Literal(), func(o There) error {
 		for {
-			r, err := s.rows.peek(ctx)
+			r, err := s.rows.Peek(ctx)
 			if err != nil {
 				return err
 			}
@@ -108,7 +108,7 @@ func (s *survey) run(ctx context.Context) error {
 	})
 	for err == nil {
 		var r *Entry[row]
-		if r, err = s.rows.peek(ctx); r == nil {
+		if r, err = s.rows.Peek(ctx); r == nil {
 			break
 		}
 		err = s.missing(r)
@@ -128,7 +128,7 @@ func (s *survey) object(ctx context.Context, o There, r *Entry[row]) error {
 	s.there++
 	e := extra{There: o, known: s.config.Overwrite == roll.Always, ours: true}
 	if r != nil && r.Key == o.Key {
-		s.rows.pass()
+		s.rows.Pass()
 		as := r.Value.Stamp == o.Stamp
 		switch seen := r.Value.Walk == s.walk; {
 		case seen && (r.Value.is(expected) || as):
@@ -147,7 +147,7 @@ func (s *survey) object(ctx context.Context, o There, r *Entry[row]) error {
 
 // missing takes a row whose object is not there.
 func (s *survey) missing(r *Entry[row]) error {
-	s.rows.pass()
+	s.rows.Pass()
 	if r.Value.Walk == s.walk && r.Value.is(written) {
 		return s.differs(r.Key)
 	}
@@ -209,7 +209,7 @@ func (s *survey) sentence(e extra) pipeline.Row {
 // execute deletes what is doomed, and its rows.
 func (w *Writer) execute(ctx context.Context) error {
 	for {
-		doomed, last, err := rows[roll.Stamp](w.store, doomedBucket, "")
+		doomed, last, err := Rows(w.store, doomedBucket, "", decode[roll.Stamp])
 		if err != nil {
 			return err
 		}

@@ -53,6 +53,11 @@ func encode(v any) []byte {
 	return b
 }
 
+func decode[T any](value []byte) (v T, err error) {
+	err = json.Unmarshal(value, &v)
+	return v, err
+}
+
 // begin gives this run its number.
 func begin(s pipeline.Store) (walk int64, err error) {
 	b, err := s.Get(walkBucket, "last")
@@ -72,19 +77,20 @@ func (w *Writer) page(_ context.Context, after string) ([]Entry[row], bool, erro
 	if after != "" {
 		from += "\x00" // the least key after it
 	}
-	return rows[row](w.store, rowBucket, from)
+	return Rows(w.store, rowBucket, from, decode[row])
 }
 
 var errPage = errors.New("page is full")
 
-// rows reads a page of a bucket from a key on. last says that there is no more.
-func rows[T any](s pipeline.Store, bucket, from string) (page []Entry[T], last bool, err error) {
+// Rows reads a page of a bucket from a key on. decode must not keep the value.
+// last says that there is no more.
+func Rows[T any](s pipeline.Store, bucket, from string, decode func(value []byte) (T, error)) (page []Entry[T], last bool, err error) {
 	err = s.Range(bucket, from, func(key string, value []byte) error {
-		e := Entry[T]{Key: key}
-		if err := json.Unmarshal(value, &e.Value); err != nil {
-			return fmt.Errorf("state: mirror of %s: %w", key, err)
+		v, err := decode(value)
+		if err != nil {
+			return fmt.Errorf("state: %s of %s: %w", bucket, key, err)
 		}
-		if page = append(page, e); len(page) == batch {
+		if page = append(page, Entry[T]{key, v}); len(page) == batch {
 			return errPage
 		}
 		return nil
@@ -94,30 +100,3 @@ func rows[T any](s pipeline.Store, bucket, from string) (page []Entry[T], last b
 	}
 	return page, err == nil, err
 }
-
-// cursor goes through the rows in order, a page at a time.
-type cursor struct {
-	next func(ctx context.Context, after string) ([]Entry[row], bool, error)
-	page []Entry[row]
-	at   int
-	last bool // there are no more pages
-	read string
-}
-
-// peek gives the row that is next; nil at the end.
-func (c *cursor) peek(ctx context.Context) (_ *Entry[row], err error) {
-	for c.at == len(c.page) {
-		if c.last {
-			return nil, nil
-		}
-		if c.page, c.last, err = c.next(ctx, c.read); err != nil {
-			return nil, err
-		}
-		if c.at = 0; len(c.page) > 0 {
-			c.read = c.page[len(c.page)-1].Key
-		}
-	}
-	return &c.page[c.at], nil
-}
-
-func (c *cursor) pass() { c.at++ }

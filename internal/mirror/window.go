@@ -82,3 +82,33 @@ func below(key string) string {
 	}
 	return head + string(r-1) + "\uFFFD"
 }
+
+// Cursor goes through something sorted from its beginning, a page at a time.
+type Cursor[T any] struct {
+	// Page is that of a [Window].
+	Page func(ctx context.Context, after string) (page []Entry[T], last bool, err error)
+
+	page []Entry[T]
+	at   int
+	last bool // there are no more pages
+	read string
+}
+
+// Peek gives the entry that is next; nil at the end.
+func (c *Cursor[T]) Peek(ctx context.Context) (_ *Entry[T], err error) {
+	for c.at == len(c.page) {
+		if c.last {
+			return nil, nil
+		}
+		if c.page, c.last, err = c.Page(ctx, c.read); err != nil {
+			return nil, err
+		}
+		if c.at = 0; len(c.page) > 0 {
+			c.read = c.page[len(c.page)-1].Key
+		}
+	}
+	return &c.page[c.at], nil
+}
+
+// Pass goes to the entry after the one that is next.
+func (c *Cursor[T]) Pass() { c.at++ }

@@ -176,20 +176,19 @@ type Detail struct {
 
 // LaneView is how far a lane is.
 type LaneView struct {
-	Name     string    `json:"name"`
-	State    string    `json:"state"` // waiting, open, ended or failed
-	Records  Records   `json:"records"`
-	Bytes    Bytes     `json:"bytes"`
-	Objects  Objects   `json:"objects"`
-	Expected Expected  `json:"expected"`
-	Done     *float64  `json:"done"`
-	Left     *float64  `json:"left"`
-	Starts   int       `json:"starts"` // how often it started over
-	Position Place     `json:"position"`
-	Held     int       `json:"held"` // items that the sink has and that are not done
-	Stage    string    `json:"stage,omitempty"`
-	Since    time.Time `json:"since,omitzero"` // the stages that wait, all but Stage, have done so at least since
-	Error    string    `json:"error,omitempty"`
+	Name     string   `json:"name"`
+	State    string   `json:"state"` // waiting, open, ended or failed
+	Records  Records  `json:"records"`
+	Bytes    Bytes    `json:"bytes"`
+	Objects  Objects  `json:"objects"`
+	Expected Expected `json:"expected"`
+	Done     *float64 `json:"done"`
+	Left     *float64 `json:"left"`
+	Starts   int      `json:"starts"` // how often it started over
+	Position Place    `json:"position"`
+	Held     int      `json:"held"`            // items that the sink has and that are not done
+	Stage    string   `json:"stage,omitempty"` // for which the others wait
+	Error    string   `json:"error,omitempty"` // why it failed
 }
 
 // Place is where a lane goes on; long texts are cut.
@@ -229,6 +228,7 @@ type Example struct {
 type PassRecord struct {
 	Began time.Time `json:"began"`
 	Ended time.Time `json:"ended"`
+	Tries int       `json:"tries"` // how often it was begun, the first time at Began
 	Report
 }
 

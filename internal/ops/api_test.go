@@ -66,7 +66,7 @@ func exampleDetail() ops.Detail {
 		Lanes: []ops.LaneView{
 			{Name: "logs-0", State: "open", Records: ops.Records{Read: 180000, Written: 170000, Dead: 3}, Bytes: ops.Bytes{Read: 140 << 20, Written: 12 << 20},
 				Objects: ops.Objects{Written: 1}, Expected: ops.Expected{Records: 400000}, Done: new(0.45), Left: new(61.0),
-				Position: ops.Place{Token: "180000"}, Held: 4, Stage: "sink", Since: at("09:30:09")},
+				Position: ops.Place{Token: "180000"}, Held: 4, Stage: "sink"},
 			{Name: "logs-1", State: "failed", Starts: 1, Expected: ops.Expected{Records: 400000}, Done: new(0.0), Error: "source: lane logs-1: 503 all shards failed"},
 			{Name: "logs-2", State: "waiting", Expected: ops.Expected{Records: 400000}},
 			{Name: "logs-3", State: "ended", Records: ops.Records{Read: 400000, Written: 400000}, Bytes: ops.Bytes{Read: 311 << 20, Written: 27 << 20},
@@ -83,10 +83,10 @@ func exampleDetail() ops.Detail {
 			},
 		},
 		History: []ops.PassRecord{
-			{Began: at("09:20:00"), Ended: at("09:24:10"), Report: ops.Report{Outcome: ops.Partial, Pass: 6, Records: ops.Records{Read: 1600000, Written: 1599998, Dead: 2},
+			{Began: at("09:20:00"), Ended: at("09:24:10"), Tries: 1, Report: ops.Report{Outcome: ops.Partial, Pass: 6, Records: ops.Records{Read: 1600000, Written: 1599998, Dead: 2},
 				Bytes: ops.Bytes{Read: 1244 << 20, Written: 108 << 20}, Objects: ops.Objects{Written: 12}, Lanes: ops.Lanes{Total: 4, Ended: 4}, Retries: map[string]int64{"429": 12}, Seconds: 250.2}},
-			{Began: at("09:10:00"), Ended: at("09:10:31"), Report: ops.Report{Outcome: ops.Failed, Pass: 6, Lanes: ops.Lanes{Total: 4}, Retries: map[string]int64{}, Seconds: 31, Error: "source: lane logs-0: connection refused"}},
-			{Began: at("09:00:00"), Ended: at("09:04:01"), Report: ops.Report{Outcome: ops.Complete, Pass: 5, Records: ops.Records{Read: 900000, Written: 900000},
+			{Began: at("09:10:00"), Ended: at("09:10:31"), Tries: 4, Report: ops.Report{Outcome: ops.Failed, Pass: 6, Lanes: ops.Lanes{Total: 4}, Retries: map[string]int64{}, Seconds: 31, Error: "source: lane logs-0: connection refused"}},
+			{Began: at("09:00:00"), Ended: at("09:04:01"), Tries: 1, Report: ops.Report{Outcome: ops.Complete, Pass: 5, Records: ops.Records{Read: 900000, Written: 900000},
 				Bytes: ops.Bytes{Read: 700 << 20, Written: 61 << 20}, Objects: ops.Objects{Written: 8}, Lanes: ops.Lanes{Total: 4, Ended: 4}, Retries: map[string]int64{}, Seconds: 241}},
 		},
 		Errors: events()[:1], Events: events(),
@@ -161,6 +161,6 @@ func finished() ops.View {
 		Name: "backfill", State: ops.StateComplete, Last: ops.Complete, Saved: at("06:00:00"), Success: at("06:00:00"),
 		Pass: ops.PassView{Number: 1, Began: at("03:00:00"), Records: ops.Records{Read: 31000000, Written: 31000000}, Bytes: ops.Bytes{Read: 24 << 30, Written: 2 << 30},
 			Objects: ops.Objects{Written: 44}, Lanes: ops.LaneStock{Total: 8, Ended: 8}, Expected: ops.Expected{Records: 31000000}, Done: new(1.0)},
-		Lag: ops.Lag{Seconds: new(23410.0)}, Stages: stages(""), Retries: map[string]int64{},
+		Stages: stages(""), Retries: map[string]int64{},
 	}
 }

@@ -135,13 +135,13 @@ func (s *store) fail(err error) {
 	s.err = err
 }
 
-func watch(src *source, snk *sink, st pipeline.Store) *ops.Watch {
+func watch(src *source, snk pipeline.Sink, st pipeline.Store) *ops.Watch {
 	w := ops.NewWatch("p")
 	w.Use(newPipeline(src, snk, st), nil)
 	return w
 }
 
-func newPipeline(src *source, snk *sink, st pipeline.Store) *pipeline.Pipeline {
+func newPipeline(src *source, snk pipeline.Sink, st pipeline.Store) *pipeline.Pipeline {
 	return &pipeline.Pipeline{
 		Name: "p", Source: src, Sink: snk, Store: st, Dead: letters{}, Lanes: 1, Grace: time.Second, Log: slog.New(slog.DiscardHandler),
 	}

@@ -21,7 +21,7 @@ type picture struct {
 const (
 	widestName = 24
 	widestBar  = 24
-	mostLanes  = 4
+	mostBars  = 4
 )
 
 // rows is the picture. It leaves the last column free, and half of the height
@@ -30,7 +30,7 @@ func (p picture) rows(looks []look) []string {
 	names := 0
 	for _, v := range looks {
 		names = max(names, utf8.RuneCountInString(v.Name))
-		for _, l := range v.lanes[:min(len(v.lanes), mostLanes)] {
+		for _, l := range v.lanes[:min(len(v.lanes), mostBars)] {
 			names = max(names, 2+utf8.RuneCountInString(l.name))
 		}
 	}
@@ -65,7 +65,7 @@ func (p picture) lanes(v look, names, room int) (rows []string) {
 	if !v.Running || len(v.lanes) == 0 || room < 1 {
 		return nil
 	}
-	shown := min(len(v.lanes), mostLanes)
+	shown := min(len(v.lanes), mostBars)
 	if shown < len(v.lanes) || shown > room {
 		shown = min(shown, room-1)
 	}

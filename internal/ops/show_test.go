@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"golang.org/x/sync/errgroup"
 
@@ -216,6 +218,14 @@ func TestProgressIsALineEveryTenSeconds(t *testing.T) {
 	})
 }
 
+func site(s ops.Site, others ...prometheus.Collector) http.Handler {
+	if s.Board == nil {
+		s.Board = new(ops.Board)
+	}
+	s.Metrics = ops.Registry(s.Build, s.Board, s.Memory, others...)
+	return s.Handler()
+}
+
 func TestMetricsFollowTheWatch(t *testing.T) {
 	var w *ops.Watch
 	synctest.Test(t, func(t *testing.T) {
@@ -223,7 +233,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 		w.Pass(t.Context())
 	})
 	rec := httptest.NewRecorder()
-	ops.Handler(ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, ops.NewBoard(w)).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	site(ops.Site{Build: ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, Board: ops.NewBoard(w), Memory: 80 << 20}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 	got := rec.Body.String()
 	for _, want := range []string{
 		`sluice_build_info{commit="c",go="g",version="v\"1"} 1`,
@@ -250,7 +260,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 func TestReadinessFollowsTheState(t *testing.T) {
 	st := newStore()
 	w := watch(&source{n: 0}, &sink{}, st)
-	h := ops.Handler(ops.Build{}, ops.NewBoard(w))
+	h := site(ops.Site{Board: ops.NewBoard(w)})
 	ask := func(path string) int {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
@@ -282,7 +292,7 @@ func TestServingEndsWithItsContext(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var g errgroup.Group
-	g.Go(func() error { return ops.Serve(ctx, ln, ops.Handler(ops.Build{}, new(ops.Board))) })
+	g.Go(func() error { return ops.Serve(ctx, ln, site(ops.Site{Board: new(ops.Board)})) })
 	resp, err := http.Get("http://" + ln.Addr().String() + "/healthz")
 	if err != nil {
 		t.Fatal(err)
@@ -292,5 +302,48 @@ func TestServingEndsWithItsContext(t *testing.T) {
 	stop()
 	if err := g.Wait(); err != nil {
 		t.Errorf("got %v, want no error", err)
+	}
+}
+
+// wide is a sink of three directories.
+type wide struct{ *sink }
+
+func (wide) Directories() int64 { return 3 }
+
+func TestMetricsHaveTheNamesOfGitSyncOnRequest(t *testing.T) {
+	ask := func(b *ops.Board) string {
+		rec := httptest.NewRecorder()
+		site(ops.Site{Board: b}, ops.GitSync{Board: b}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+		return rec.Body.String()
+	}
+	plain, synced := ops.NewWatch("plain"), ops.NewWatch("p")
+	b := ops.NewBoard(plain)
+	synctest.Test(t, func(t *testing.T) {
+		plain.Use(newPipeline(&source{n: 1}, &sink{}, newStore()), nil)
+		plain.Pass(t.Context())
+		b.Add(synced)
+		if got := ask(b); strings.Contains(got, "git_sync_") {
+			t.Errorf("nothing is known of p: got\n%s", got)
+		}
+		broken := &source{n: 3, fail: errors.New("500")}
+		synced.Use(newPipeline(broken, wide{&sink{}}, newStore()), nil)
+		synced.Pass(t.Context())
+		broken.fail = nil
+		synced.Pass(t.Context())
+	})
+	got := ask(b)
+	for _, want := range []string{
+		`git_sync_duration_seconds_count{pipeline="p"} 2`, `git_sync_duration_seconds_sum{pipeline="p"} `, `git_sync_duration_seconds_bucket{pipeline="p",le="0.005"} `, `git_sync_duration_seconds_bucket{pipeline="p",le="2.5"} 1`, `git_sync_duration_seconds_bucket{pipeline="p",le="3600"} 2`,
+		`git_sync_errors_total{pipeline="p"} 1`, `git_sync_last_success_timestamp{pipeline="p"} 9.466848`, `# TYPE git_sync_files_processed_total counter`, `git_sync_clusters_backed_up{pipeline="p"} 3`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got no %s in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, `_sum{pipeline="plain"}`) || strings.Contains(got, `_up{pipeline="plain"}`) {
+		t.Errorf("a sink without directories: got\n%s", got)
+	}
+	if b.Remove(synced); strings.Contains(ask(b), "git_sync_") {
+		t.Error("a pipeline that was removed has metrics")
 	}
 }

@@ -2,16 +2,15 @@ package file
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
-	"strings"
 	"unicode/utf8"
 
 	"sluice/internal/keys"
+	"sluice/internal/span"
 	"sluice/internal/tree"
 	"sluice/pipeline"
 )
@@ -52,27 +51,26 @@ func (r *reader) Close() error { return r.root.Close() }
 
 // Plan implements [pipeline.Reader]. A lane is a range of keys.
 func (r *reader) Plan(ctx context.Context) ([]pipeline.Lane, error) {
-	found := spans{most: 1}
-	if r.parallel > 1 {
-		found.most = spansPerLane * r.parallel
-	}
+	found := span.For(r.parallel)
 	left, example := 0, ""
-	about := span{}
+	about := span.Span{}
 	err := r.walk(ctx, "", func(key string) error {
 		if isAbout(key) {
-			about.Last = token(key)
+			about.Last = span.Key(key)
 		}
 		var size int64
 		if info, err := r.stat(key); err == nil {
 			size = info.Size()
 		}
-		found.add(token(key), size)
+		found.Add(key, size)
 		return nil
 	}, func(name string) { left, example = left+1, name })
 	if left > 0 {
 		pipeline.Logger(ctx).Warn("not regular files: left out", "count", left, "last", example)
 	}
-	lanes := found.lanes(r.path)
+	lanes := found.Lanes(func(lane *pipeline.Lane, of span.Span) {
+		lane.ID, lane.Spec = fmt.Sprintf("file %s after %q", r.path, of.After), of.String()
+	})
 	if r.describes && about.Last != "" {
 		metadata := pipeline.Lane{Name: keys.MetadataLane, ID: fmt.Sprintf("metadata of pass %d", r.pass), Spec: about.String(), Parts: 1, Aside: true}
 		lanes = append([]pipeline.Lane{metadata}, lanes...)
@@ -100,22 +98,22 @@ var errPast = errors.New("past the end of the lane")
 
 // Read implements [pipeline.Reader].
 func (r *reader) Read(ctx context.Context, lane pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
-	begin, end, err := bounds(lane.Spec)
+	planned, err := span.Parse(lane.Spec)
 	if err != nil {
 		return err
 	}
-	after, err := untoken(from.Token)
+	after, err := span.Untoken(from.Token)
 	if err != nil {
 		return err
 	}
-	after = max(after, begin)
+	after = max(after, string(planned.After))
 	first := after
 	if from.Inner != "" {
 		first = from.Key // it comes first, if it is there; what appeared before it waits
 	}
 	err = r.walk(ctx, first, func(key string) error {
 		switch {
-		case key > end:
+		case key > string(planned.Last):
 			return errPast
 		case key <= after, lane.Aside && !isAbout(key):
 			return nil
@@ -145,7 +143,7 @@ func (r *reader) stat(key string) (fs.FileInfo, error) {
 
 // item is the file of a key; nil if it is not there any more.
 func (r *reader) item(key string) (*pipeline.Item, error) {
-	it := &pipeline.Item{Key: key, Pos: pipeline.Position{Token: token(key)}, Size: -1, Records: -1}
+	it := &pipeline.Item{Key: key, Pos: pipeline.Position{Token: span.Token(key)}, Size: -1, Records: -1}
 	if !utf8.ValidString(key) {
 		it.Key, it.Body = fmt.Sprintf("%q", key), never("its name is not UTF-8")
 		return it, nil
@@ -171,23 +169,3 @@ func (r *reader) item(key string) (*pipeline.Item, error) {
 
 // never is a body that cannot be had.
 func never(why string) pipeline.Body { return gone{fmt.Errorf("%s: %w", why, pipeline.ErrGone)} }
-
-// token names a key in positions, which are text.
-func token(key string) string {
-	if utf8.ValidString(key) {
-		return key
-	}
-	return "\x00" + hex.EncodeToString([]byte(key))
-}
-
-func untoken(s string) (string, error) {
-	raw, ok := strings.CutPrefix(s, "\x00")
-	if !ok {
-		return s, nil
-	}
-	b, err := hex.DecodeString(raw)
-	if err != nil {
-		return "", fmt.Errorf("position %q: %w", s, err)
-	}
-	return string(b), nil
-}

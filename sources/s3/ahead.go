@@ -13,23 +13,25 @@ import (
 const (
 	fetchers  = 8        // requests of one lane that read ahead, at a time
 	lookahead = 256      // objects that were listed and not sent yet
-	firstStep = 64 << 10 // bytes that are read ahead once an object was opened
+	inRow     = 4        // objects that are opened one after the other before any is read ahead
+	firstStep = 64 << 10 // bytes that are read ahead then
 	leastRead = 1 << 20  // bytes of a part of a large object
 )
 
 // ahead reads ahead in one lane. Small objects are fetched before their turn,
-// many at a time, each as a whole. It begins when whoever takes the items opens
-// one, goes further with each that is opened, and stops when one is let go
-// unopened: who leaves objects out, or copies them on the server, costs no
-// request. A large object is not fetched before it is opened, and nothing behind
-// it before its end is near: it is read by parts, several at a time, which share
-// the budget.
+// many at a time, each as a whole. It begins when whoever takes the items has
+// opened some in a row, goes further with each that is opened, and stops when
+// one is let go unopened: who leaves objects out, or copies them on the server,
+// costs no request, and who takes a few here and there none but theirs. A large
+// object is not fetched before it is opened, and nothing behind it before its end
+// is near: it is read by parts, several at a time, which share the budget.
 type ahead struct {
 	budget int64 // bytes that are held at most
 
 	mu     sync.Mutex
 	moved  sync.Cond
 	queue  []*body // those that may be fetched, in order
+	row    int     // objects that were opened since one was let go unopened
 	window int64   // how much of the budget is used now
 	held   int64   // bytes
 	ended  bool    // no more is fetched
@@ -113,8 +115,10 @@ func (a *ahead) open(ctx context.Context, b *body) ([]byte, error) {
 	defer a.mu.Unlock()
 	if !b.begun {
 		b.begun = true
-		a.window = min(a.budget, max(2*a.window, firstStep))
-		a.moved.Broadcast()
+		if a.row++; a.row >= inRow {
+			a.window = min(a.budget, max(2*a.window, firstStep))
+			a.moved.Broadcast()
+		}
 	}
 	if b.state == waiting && a.small(b.size) {
 		b.state = direct
@@ -162,7 +166,7 @@ func (a *ahead) release(b *body) {
 		return
 	}
 	if !b.begun {
-		a.window = 0
+		a.row, a.window = 0, 0
 	}
 	if b.readers == 0 {
 		a.drop(b)

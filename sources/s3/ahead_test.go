@@ -162,6 +162,29 @@ func TestObjectsThatNobodyOpensCostNoRequest(t *testing.T) {
 	}
 }
 
+func TestWhoOpensAFewHereAndThereReadsNoOthers(t *testing.T) {
+	f := newFake(t)
+	for i := range 900 { // a page: one lane
+		f.put(fmt.Sprintf("k%04d", i), random(100, 1))
+	}
+	n, opened := 0, 0
+	err := flow(t, s3.Config{Config: f.config}, 1, func(ctx context.Context, it *pipeline.Item) error {
+		if n++; n%10 > 2 {
+			if n%100 == 0 { // there is time to fetch what should not be
+				<-time.After(2 * time.Millisecond)
+			}
+			it.Release()
+			return nil
+		}
+		opened++
+		_, err := content(ctx, it)
+		return err
+	})
+	if n := len(f.asked("GET k")); err != nil || n != opened {
+		t.Errorf("%d of 900 opened: got %d requests, %v", opened, n, err)
+	}
+}
+
 func TestBodiesThatAreHeldAreReadNonetheless(t *testing.T) {
 	f := newFake(t)
 	for i := range 30 {

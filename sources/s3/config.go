@@ -73,5 +73,9 @@ func (c *Config) Build(env kind.Env) (pipeline.Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("filter: %w", err)
 	}
-	return &Source{config: *c, wanted: wanted, news: env.New, makes: env.Makes, posted: make(chan struct{}, 1)}, nil
+	s := &Source{config: *c, wanted: wanted, news: env.New, makes: env.Makes, posted: make(chan struct{}, 1)}
+	if env.Selects {
+		s.config.ReadAhead = 0
+	}
+	return s, nil
 }

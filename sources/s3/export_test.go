@@ -36,15 +36,6 @@ var Token, Untoken = token, untoken
 // ErrSum is why bytes are not believed.
 var ErrSum = errSum
 
-// Match is a pattern of a filter.
-func Match(pattern string) (func(key string) bool, error) {
-	all, err := compile([]string{pattern})
-	if err != nil {
-		return nil, err
-	}
-	return all[0].MatchString, nil
-}
-
 // Fresh finds what is new in a listing of the keys after begin up to until.
 func Fresh(ctx context.Context, store pipeline.Store, begin, until string, list func(func(objects.Object) error) error,
 	take func(context.Context, objects.Object, []pipeline.Row) error, move func(context.Context, string, []pipeline.Row) error) error {

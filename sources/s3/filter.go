@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/glob"
 	"sluice/internal/kind"
 	"sluice/internal/objects"
 	"sluice/internal/unit"
@@ -30,7 +30,7 @@ type Filter struct {
 // problems checks the options.
 func (f *Filter) problems() (list []kind.Problem) {
 	for option, patterns := range map[string][]string{"include": f.Include, "exclude": f.Exclude} {
-		if _, err := compile(patterns); err != nil {
+		if _, err := glob.Compile(patterns); err != nil {
 			list = append(list, kind.Problem{Option: option, Message: err.Error()})
 		}
 	}
@@ -53,8 +53,8 @@ type wanted struct {
 
 func (f *Filter) compile() (w wanted, err error) {
 	w.Filter = f
-	if w.include, err = compile(f.Include); err == nil {
-		w.exclude, err = compile(f.Exclude)
+	if w.include, err = glob.Compile(f.Include); err == nil {
+		w.exclude, err = glob.Compile(f.Exclude)
 	}
 	return w, err
 }
@@ -75,7 +75,6 @@ func (f *Filter) times(now time.Time) (t times, err error) {
 
 // takes says whether an object is wanted; rest is its key behind the prefix.
 func (w wanted) takes(o objects.Object, rest string, t times) bool {
-	match := func(re *regexp.Regexp) bool { return re.MatchString(rest) }
 	switch {
 	case o.Size < int64(w.MinSize), w.MaxSize > 0 && o.Size > int64(w.MaxSize):
 		return false
@@ -83,10 +82,10 @@ func (w wanted) takes(o objects.Object, rest string, t times) bool {
 		return false
 	case len(w.StorageClass) > 0 && !slices.ContainsFunc(w.StorageClass, func(c string) bool { return strings.EqualFold(c, class(o)) }):
 		return false
-	case len(w.include) > 0 && !slices.ContainsFunc(w.include, match):
+	case len(w.include) > 0 && !glob.Match(w.include, rest):
 		return false
 	}
-	return !slices.ContainsFunc(w.exclude, match)
+	return !glob.Match(w.exclude, rest)
 }
 
 // class is the storage class of an object, which few name if it is the usual
@@ -117,69 +116,4 @@ func moment(text string, now time.Time) (time.Time, error) {
 		return now.Add(-d), nil
 	}
 	return time.Time{}, fmt.Errorf("%q is not a time; write 2026-01-02, 2026-01-02T15:04:05Z, or how long ago: 7d, 12h", text)
-}
-
-// compile makes regular expressions of patterns.
-func compile(patterns []string) (all []*regexp.Regexp, err error) {
-	for _, p := range patterns {
-		text, isRegexp := strings.CutPrefix(p, "re:")
-		if !isRegexp {
-			if text, err = glob(p); err != nil {
-				return nil, fmt.Errorf("%q: %w", p, err)
-			}
-		}
-		re, err := regexp.Compile(text)
-		if err != nil {
-			return nil, fmt.Errorf("%q: %w", p, err)
-		}
-		all = append(all, re)
-	}
-	return all, nil
-}
-
-// glob makes a regular expression of a glob, which is all of a key. Directories
-// may be none: **/a is a, too.
-func glob(p string) (string, error) {
-	if p == "" {
-		return "", errors.New("an empty pattern matches nothing")
-	}
-	var re strings.Builder
-	re.WriteString(`(?s)\A`)
-	for begin := true; p != ""; {
-		n, text, err := piece(p, begin)
-		if err != nil {
-			return "", err
-		}
-		re.WriteString(text)
-		begin = p[n-1] == '/'
-		p = p[n:]
-	}
-	return re.String() + `\z`, nil
-}
-
-// piece translates the first n bytes of a glob.
-func piece(p string, begin bool) (n int, text string, err error) {
-	switch {
-	case begin && strings.HasPrefix(p, "**/"):
-		return 3, `(?:.*/)?`, nil
-	case strings.HasPrefix(p, "**"):
-		return 2, `.*`, nil
-	case p[0] == '*':
-		return 1, `[^/]*`, nil
-	case p[0] == '?':
-		return 1, `[^/]`, nil
-	case p[0] == '[':
-		end := strings.IndexByte(p[1:], ']') + 1
-		if end < 2 {
-			return 0, "", errors.New("[ without characters and ]")
-		}
-		class := strings.ReplaceAll(p[1:end], `\`, `\\`)
-		if class[0] == '!' || class[0] == '^' {
-			class = "^/" + class[1:]
-		}
-		return end + 1, "[" + class + "]", nil
-	case p[0] == '\\' && len(p) > 1:
-		return 2, regexp.QuoteMeta(p[1:2]), nil
-	}
-	return 1, regexp.QuoteMeta(p[:1]), nil
 }

@@ -23,7 +23,7 @@ type Server struct {
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when cmd has ended
 	log   string
-	ready string // path that answers below 500 once it is ready
+	ready string // path that answers below 500 once it is ready; "": it takes connections then
 }
 
 // StartOpenSearch starts the newest OpenSearch as [StartEngine] does.
@@ -141,12 +141,9 @@ func (s *Server) wait(ctx context.Context) error {
 	client := &http.Client{Timeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
 	for {
-		resp, err := client.Get(s.URL + s.ready)
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode < 500 && resp.StatusCode != http.StatusRequestTimeout {
-				return nil
-			}
+		ready, err := s.answers(client)
+		if ready {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -156,6 +153,23 @@ func (s *Server) wait(ctx context.Context) error {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// answers asks once.
+func (s *Server) answers(client *http.Client) (bool, error) {
+	if s.ready == "" {
+		c, err := net.Dial("tcp", s.URL)
+		if err != nil {
+			return false, err
+		}
+		return true, c.Close()
+	}
+	resp, err := client.Get(s.URL + s.ready)
+	if err != nil {
+		return false, err
+	}
+	resp.Body.Close()
+	return resp.StatusCode < 500 && resp.StatusCode != http.StatusRequestTimeout, nil
 }
 
 // Stop ends the server in good order, and by force after 30 s. No server, nil,

@@ -128,7 +128,7 @@ func calm(t *testing.T, b *objectstest.Bucket) map[string]string {
 }
 
 // elsewhere is crash points that these pipelines do not come to.
-var elsewhere = append([]string{crash.AfterContext, crash.AfterRename, crash.AfterBulkReply, crash.AfterDeadLetter}, crash.Around...)
+var elsewhere = slices.Concat([]string{crash.AfterContext, crash.AfterRename, crash.AfterBulkReply, crash.AfterDeadLetter}, crash.Around, crash.Git)
 
 func TestACrashAtEveryPointOfAnUploadChangesNothing(t *testing.T) {
 	long(t)

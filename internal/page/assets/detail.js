@@ -74,7 +74,7 @@ function deadLetters(d, now) {
 }
 
 function example(e) {
-  if (!e) return h("p", { class: "faint" }, "An example is shown on the machine itself only.");
+  if (!e) return h("p", { class: "faint" }, "An example is shown to those who may see records: with the token.");
   return [
     h("p", { class: "faint" }, e.line < 0 ? `For example ${e.key}, in lane ${e.lane}:` : `For example record ${count(e.line)} of ${e.key}, in lane ${e.lane}:`),
     h("pre", { class: "wrong" }, e.reason),
@@ -99,6 +99,7 @@ function history(d, now) {
 
 function outcome(r) {
   const list = [`took ${span(r.seconds)}`];
+  if (r.tries > 1) list.push(`begun ${plural(r.tries, "time")}`);
   if (!r.records.uncounted_items && r.records.written > 0) list.push(`${count(r.records.written)} records written`);
   if (r.bytes.written > 0) list.push(size(r.bytes.written));
   const { objects } = r;

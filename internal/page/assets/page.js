@@ -14,10 +14,12 @@ const details = new Map(); // of the pipelines that are unfolded, by name
 const words = new Map(); // what was last said of each pipeline
 
 async function get(path) {
-  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+  const answer = await fetch(path, { cache: "no-store", headers: authorization(), signal: AbortSignal.timeout(10000) });
   if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
   return answer.json();
 }
+
+const authorization = () => (token ? { Authorization: `Bearer ${token}` } : {});
 
 const pathOf = (name) => `/api/v1/pipelines/${encodeURIComponent(name)}`;
 
@@ -50,10 +52,17 @@ function show() {
   fill(place("pipelines"), ...last.pipelines.map((p) => card(p, details.get(p.name), last)));
   fill(place("events-list"), events(last.events, last.now, true));
   place("events").hidden = false;
-  fill(place("hint"), last.actions === "forbidden" ? h("span", null, "Read only: the option ", h("code", null, "http_token"), " allows to pause and run pipelines from here.") : "");
+  fill(place("hint"), hint(last.actions));
   if (last.pipelines.length === 1) unfoldOnce(last.pipelines[0].name);
   title(last.pipelines);
   tell(last.pipelines);
+}
+
+// hint says what else could be done here.
+function hint(actions) {
+  if (actions === "forbidden") return h("span", null, "Read only: with the option ", h("code", null, "http_token"), " pipelines can be paused and run from here.");
+  if (actions === "token" && !token) return h("button", { type: "button", "data-token": true }, "Enter the token");
+  return "";
 }
 
 let unfolded = false;
@@ -85,7 +94,7 @@ async function act(button) {
   const said = button.closest(".card").querySelector(".answer");
   try {
     let answer = await post(action, pipeline);
-    while (answer.status === 401 || answer.status === 403) {
+    while (answer.status === 401) {
       token = "";
       if (!(await askForToken("This token is not the right one."))) return;
       answer = await post(action, pipeline);
@@ -106,9 +115,7 @@ const done = {
 };
 
 function post(action, pipeline) {
-  const headers = { "X-Sluice": "1" };
-  if (token) headers.Authorization = `Bearer ${token}`;
-  return fetch(`${pathOf(pipeline)}/${action}`, { method: "POST", headers });
+  return fetch(`${pathOf(pipeline)}/${action}`, { method: "POST", headers: { "X-Sluice": "1", ...authorization() } });
 }
 
 async function reason(answer) {
@@ -144,6 +151,7 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.action) act(button);
   if (button?.dataset.copy) copy(button);
+  if (button && "token" in button.dataset) askForToken("").then(look);
 });
 
 // What is unfolded is looked into, and only that.

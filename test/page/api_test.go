@@ -21,6 +21,7 @@ type api struct {
 	details ops.Detail // of each pipeline, but for its view
 	silent  bool
 	token   string // "": none is needed
+	refusal string // why nothing is done; "": it is
 	posts   []post
 }
 
@@ -101,6 +102,11 @@ func (a *api) act(w http.ResponseWriter, r *http.Request) {
 	a.posts = append(a.posts, post{r.URL.Path, r.Header.Get("X-Sluice"), r.Header.Get("Authorization")})
 	if a.token != "" && r.Header.Get("Authorization") != "Bearer "+a.token {
 		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if a.refusal != "" {
+		w.WriteHeader(http.StatusConflict)
+		json.NewEncoder(w).Encode(ops.Fault{Error: a.refusal})
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -27,15 +27,44 @@ type tab struct {
 	console []string // what the browser has said of the page
 }
 
+// browser is a Chromium for all tests.
+var browser struct {
+	sync.Mutex
+	context.Context
+	end func()
+}
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if browser.end != nil {
+		browser.end()
+	}
+	os.Exit(status)
+}
+
+// start starts the browser, unless it runs.
+func start(t *testing.T, b servers.Browser) context.Context {
+	t.Helper()
+	browser.Lock()
+	defer browser.Unlock()
+	if browser.Context != nil {
+		return browser.Context
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(b.Program), chromedp.Env(b.Env...), chromedp.NoSandbox,
+		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("lang", "en-GB"))
+	all, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, done := chromedp.NewContext(all)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	browser.Context, browser.end = ctx, func() { done(); stop() }
+	return browser.Context
+}
+
 // open opens a tab for a page of a size.
 func open(t *testing.T, url string, width, height int64) *tab {
 	t.Helper()
-	b := servers.Chromium(t)
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(b.Program), chromedp.Env(b.Env...), chromedp.NoSandbox,
-		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("lang", "en-GB"))
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(stop)
-	ctx, done := chromedp.NewContext(ctx)
+	ctx, done := chromedp.NewContext(start(t, servers.Chromium(t)))
 	t.Cleanup(done)
 	p := &tab{Context: ctx, t: t}
 	if err := chromedp.Listen(ctx, p.listen); err != nil {

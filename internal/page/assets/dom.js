@@ -16,13 +16,16 @@ export function h(tag, attributes, ...children) {
 // fill makes the children of an element like those that are given. Those with a
 // data-key are known again by it, others by their place.
 export function fill(parent, ...children) {
-  const wanted = h("div", null, ...children).childNodes;
+  const wanted = [...h("div", null, ...children).childNodes];
+  const keys = new Set(wanted.map((node) => node.dataset?.key));
   const known = new Map();
-  for (const child of parent.children) {
-    if (child.dataset.key) known.set(child.dataset.key, child);
+  for (const child of [...parent.children]) {
+    if (!child.dataset.key) continue;
+    if (keys.has(child.dataset.key)) known.set(child.dataset.key, child);
+    else child.remove(); // first: what is moved loses its focus
   }
   let at = parent.firstChild;
-  for (const node of [...wanted]) {
+  for (const node of wanted) {
     const key = node.dataset?.key;
     const have = key ? known.get(key) : at;
     if (!have || !alike(have, node)) {

@@ -42,15 +42,16 @@ export function links(pipelines) {
 
 const idOf = (name) => `pipeline-${name}`;
 
-// card is a pipeline. What it says of its details is known once they are there.
-export function card(p, details, all) {
+// card is a pipeline: with its details, once they are known, and the answer to
+// what was asked for last.
+export function card(p, details, answer, all) {
   const id = idOf(p.name);
   return h("section", { class: "card", id, "data-key": p.name, "aria-labelledby": `${id}-name` },
     h("div", { class: "head" },
       h("h2", { id: `${id}-name` }, p.name, " ", badge(p.state)),
       h("p", { class: "soon" }, soon(p, all.now)),
       h("div", { class: "buttons" }, buttons(p, all.actions))),
-    h("p", { class: "answer" }),
+    answer && h("p", { class: "answer", "data-key": "answer" }, answer),
     trouble(p, all.now),
     progress(p),
     chain(p),

@@ -12,6 +12,7 @@ let silent = null; // since when nobody answers
 let token = "";
 const details = new Map(); // of the pipelines that are unfolded, by name
 const words = new Map(); // what was last said of each pipeline
+const answers = new Map(); // to what was asked for, by name
 
 async function get(path) {
   const answer = await fetch(path, { cache: "no-store", headers: authorization(), signal: AbortSignal.timeout(10000) });
@@ -49,7 +50,7 @@ function show() {
   if (!last) return;
   fill(place("process"), ...process(last));
   fill(place("overview"), ...links(last.pipelines));
-  fill(place("pipelines"), ...last.pipelines.map((p) => card(p, details.get(p.name), last)));
+  fill(place("pipelines"), ...last.pipelines.map((p) => card(p, details.get(p.name), answers.get(p.name), last)));
   fill(place("events-list"), events(last.events, last.now, true));
   place("events").hidden = false;
   fill(place("hint"), hint(last.actions));
@@ -91,7 +92,7 @@ const say = (text) => (place("said").textContent = text);
 async function act(button) {
   const { action, pipeline } = button.dataset;
   if (last.actions === "token" && !token && !(await askForToken(""))) return;
-  const said = button.closest(".card").querySelector(".answer");
+  let text;
   try {
     let answer = await post(action, pipeline);
     while (answer.status === 401) {
@@ -99,12 +100,13 @@ async function act(button) {
       if (!(await askForToken("This token is not the right one."))) return;
       answer = await post(action, pipeline);
     }
-    said.textContent = answer.ok ? done[action] : await reason(answer);
+    text = answer.ok ? done[action] : await reason(answer);
   } catch (error) {
-    said.textContent = `Not done: ${error.message}`;
+    text = `Not done: ${error.message}`;
   }
-  say(`${pipeline}: ${said.textContent}`);
-  setTimeout(() => (said.textContent = ""), 6000);
+  answers.set(pipeline, text);
+  say(`${pipeline}: ${text}`);
+  setTimeout(() => answers.get(pipeline) === text && answers.delete(pipeline), 8000);
   look();
 }
 

@@ -191,3 +191,63 @@ func TestTheAPIGivesEmptyListsAndNoNulls(t *testing.T) {
 		}
 	}
 }
+
+// opening is a source that is tried again before it is open, and fails.
+type opening struct{ source }
+
+func (*opening) Open(ctx context.Context, _ *pipeline.Pass) (pipeline.Reader, error) {
+	pipeline.Retried(ctx, "503")
+	return nil, errors.New("too much to do")
+}
+
+func TestRetriesBeforeAPassHasItsPlanAreCounted(t *testing.T) {
+	w := ops.NewWatch("p")
+	p := newPipeline(&source{}, &sink{}, newStore())
+	p.Source = &opening{}
+	w.Use(p, nil)
+	if r := w.Pass(t.Context()); r.Retries["503"] != 1 {
+		t.Errorf("got %+v, want one in the report", r)
+	}
+	w.Pass(t.Context())
+	if v := w.View(time.Now()); v.Retries["503"] != 2 {
+		t.Errorf("got %v, want both passes counted", v.Retries)
+	}
+}
+
+// TestTotalsOfStagesAddUpOverPasses, however often they are looked at.
+func TestTotalsOfStagesAddUpOverPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(&source{n: 10}, &sink{}, newStore())
+		b := ops.NewBoard(w)
+		ctx, stop := context.WithCancel(t.Context())
+		var g errgroup.Group
+		g.Go(func() error { ops.Sample(ctx, b); return nil })
+		for range 3 {
+			w.Pass(ctx)
+		}
+		stop()
+		g.Wait()
+		families, err := ops.Registry(ops.Build{}, b, 0).Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]float64{}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				key := f.GetName()
+				for _, l := range m.GetLabel() {
+					key += " " + l.GetValue()
+				}
+				got[key] = m.GetCounter().GetValue()
+			}
+		}
+		for key, want := range map[string]float64{
+			"sluice_stage_records_total out p source": 30, "sluice_stage_records_total in p sink": 30, "sluice_stage_bytes_total in p sink": 90,
+			"sluice_stage_seconds_total busy p source": 30, "sluice_stage_seconds_total receiving p sink": 30, "sluice_stage_seconds_total busy p sink": 0,
+		} {
+			if v, ok := got[key]; !ok || v < want-0.1 || v > want+0.1 {
+				t.Errorf("%s: got %v, want %v", key, v, want)
+			}
+		}
+	})
+}

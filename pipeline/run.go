@@ -34,6 +34,8 @@ type Result struct {
 	Pass     int64
 	Complete bool   // false without an error: stopped
 	Counts   Counts // of the whole pass, up to the saved positions, earlier runs included
+
+	Retries map[string]int64 // of this run, by cause; also if it had no plan yet
 }
 
 // run is a Pipeline in motion: one pass, or what is left of it.
@@ -79,7 +81,10 @@ func (p *Pipeline) Run(ctx context.Context) (res Result, err error) {
 	if r.whole && p.New {
 		return res, errors.New("a sink that acts on absence needs passes that take everything")
 	}
-	defer func() { err = errors.Join(err, r.close()) }()
+	defer func() {
+		err = errors.Join(err, r.close())
+		res.Retries = r.meter.tried()
+	}()
 	if err := r.rights(); err != nil {
 		return res, err
 	}

@@ -26,6 +26,13 @@ func (m *meter) retried(cause string) {
 	m.retries[cause]++
 }
 
+// tried is what was tried again so far.
+func (m *meter) tried() map[string]int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.retries)
+}
+
 func (m *meter) limited(l Limit, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -106,6 +106,7 @@ func (d *Daemon) hire(j Job, old *worker) *worker {
 // start lets a worker work until ctx ends or it is stopped.
 func (d *Daemon) start(ctx context.Context, g *errgroup.Group, w *worker) {
 	ctx, w.stop = context.WithCancel(ctx)
+	w.watch.Care(func(c *ops.Care) { c.Interval = longest(w.job.Schedule, time.Now()) })
 	g.Go(func() error {
 		defer close(w.done)
 		defer w.stop()

@@ -16,6 +16,7 @@ const (
 	mostOfOne     = 50  // of one
 	mostErrors    = 10  // of one, that are warnings and errors
 	progressEvent = "progress"
+	passEvent     = "pass ended" // is written each time: it is a result
 )
 
 // Events is what happened lately: the lines of the log, from info on, but for
@@ -150,7 +151,7 @@ func (k keeper) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelInfo && r.Message != progressEvent {
 		k.events.add(ev)
 	}
-	if !k.Handler.Enabled(ctx, r.Level) || r.Level >= slog.LevelWarn && !k.events.faults.allow(ev.kind(), k.Handler, r) {
+	if !k.Handler.Enabled(ctx, r.Level) || r.Level >= slog.LevelWarn && r.Message != passEvent && !k.events.faults.allow(ev.kind(), k.Handler, r) {
 		return nil
 	}
 	return k.Handler.Handle(ctx, r)

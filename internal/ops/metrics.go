@@ -86,6 +86,7 @@ var (
 	failuresNow  = desc("failures_in_a_row", "Passes that failed since the last one that did not.")
 	stalledNow   = desc("stalled", "1 while a pass gets nowhere for longer than stall, else 0.")
 	pausedNow    = desc("paused", "1 while the pipeline is paused, else 0.")
+	interval     = desc("schedule_interval_seconds", "The longest time between two passes that are due. Not there if only one is.")
 	nextPass     = desc("next_pass_timestamp_seconds", "When the next pass begins; 0 while one is under way, and if none is to come.")
 )
 
@@ -101,7 +102,7 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		recordsTotal, bytesTotal, objectsTotal, retriesTotal, passesTotal, deadTotal, hooksTotal, stageItems, stageRecords, stageBytes, stageSeconds,
 		runningNow, lanesNow, passNumber, expectedNow, lagSeconds, lagRecords, lagBytes, inFlight, reserved, requestLimit, lastSave, writableNow, lastSuccess,
-		failuresNow, stalledNow, pausedNow, nextPass,
+		failuresNow, stalledNow, pausedNow, interval, nextPass,
 	} {
 		out <- d
 	}
@@ -202,6 +203,9 @@ func (m meter) gauges(s Snapshot) {
 	m.gauge(failuresNow, float64(s.Care.Failures))
 	m.gauge(stalledNow, flag(s.Care.Stalled != nil))
 	m.gauge(pausedNow, flag(s.Care.Paused))
+	if s.Care.Interval > 0 {
+		m.gauge(interval, s.Care.Interval.Seconds())
+	}
 	m.gauge(nextPass, unix(s.Care.Next))
 }
 

@@ -279,6 +279,54 @@ func TestReadinessFollowsTheState(t *testing.T) {
 	}
 }
 
+// TestADegradedDestinationDoesNotFlipReadiness: to be taken out of service would
+// help nobody.
+func TestADegradedDestinationDoesNotFlipReadiness(t *testing.T) {
+	w := watch(&source{n: 0, fail: io.ErrClosedPipe}, &sink{}, newStore())
+	if r := w.Pass(t.Context()); r.Outcome != ops.Failed {
+		t.Fatalf("got %s, want failed", r.Outcome)
+	}
+	w.Care(func(c *ops.Care) { c.Failures, c.Stalled = 9, &ops.Stall{} })
+	b := ops.NewBoard(w)
+	b.Loaded(io.ErrUnexpectedEOF) // the configuration before it is in use
+	rec := httptest.NewRecorder()
+	site(ops.Site{Board: b}).ServeHTTP(rec, httptest.NewRequest("GET", "/readyz", nil))
+	if rec.Code != http.StatusOK {
+		t.Errorf("got %d %s, want ready", rec.Code, rec.Body)
+	}
+}
+
+// TestTheFieldsOfTheLogAreDocumented: those of the lines that others read.
+func TestTheFieldsOfTheLogAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	log := ops.NewLogger(&b, true, slog.LevelInfo)
+	ops.Report{Outcome: ops.Failed, Error: "no"}.Log(log, "p")
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(&source{n: 20, expect: 20}, &sink{}, newStore())
+		ctx, stop := context.WithCancel(t.Context())
+		var g errgroup.Group
+		g.Go(func() error { ops.Lines(ctx, log, ops.NewBoard(w)); return nil })
+		w.Pass(ctx)
+		stop()
+		g.Wait()
+	})
+	for line := range strings.Lines(b.String()) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatal(err)
+		}
+		for name := range fields {
+			if !bytes.Contains(page, []byte("`"+name+"`")) {
+				t.Errorf("%s of %s is not in README.md", name, fields["msg"])
+			}
+		}
+	}
+}
+
 func TestServingEndsWithItsContext(t *testing.T) {
 	ln, err := ops.Listen(t.Context(), ":0")
 	if err != nil {

@@ -101,6 +101,8 @@ type Care struct {
 	Paused   bool
 	Stalled  *Stall // nil: it moves, or need not
 	Hooks    int64  // hooks that failed in this process
+
+	Interval time.Duration // the longest between passes that are due; 0: none are
 }
 
 // Care lets f change what the supervisor says.
@@ -148,6 +150,7 @@ func (w *Watch) end(p *pipeline.Pipeline, began time.Time, res pipeline.Result, 
 		s = pipeline.Status{Pass: res.Pass} // it ended before it had a plan
 	}
 	w.total.Deleted += max(0, res.Counts.Deleted-deleted(s.Lanes)) // what Finish did
+	s.Retries = res.Retries
 	for cause, n := range s.Retries {
 		w.retries[cause] += n
 	}

@@ -16,8 +16,8 @@ import (
 	"sluice/internal/config"
 	"sluice/internal/daemon"
 	"sluice/internal/ops"
-	"sluice/internal/page"
 	"sluice/internal/otlp"
+	"sluice/internal/page"
 )
 
 // session runs pipelines side by side, and shows and reports what they do.

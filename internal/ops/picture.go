@@ -21,7 +21,7 @@ type picture struct {
 const (
 	widestName = 24
 	widestBar  = 24
-	mostBars  = 4
+	mostBars   = 4
 )
 
 // rows is the picture. It leaves the last column free, and half of the height

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"sluice/internal/ops"
+	"sluice/test/servers"
 )
 
 // controls are all that can be used on the page, as a keyboard should come to
@@ -81,6 +82,9 @@ func TestTheTokenIsAskedForAndKeptFromTheAddress(t *testing.T) {
 	p.until(`document.querySelector("[data-action=pause]")`)
 	p.js(`document.querySelector("[data-action=pause]").click()`)
 	p.until(`document.querySelector("dialog").open && document.activeElement.id === "token-text"`)
+	for _, v := range violations(p, servers.Axe(t)) {
+		t.Errorf("axe: %s", v)
+	}
 	p.press("wrong" + kb.Enter)
 	p.until(`document.getElementById("token-error").textContent !== ""`)
 	p.press("open" + kb.Enter)

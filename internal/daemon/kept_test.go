@@ -70,6 +70,24 @@ func TestAStateThatCannotBeReadPutsNoPassBeforeItsTime(t *testing.T) {
 	})
 }
 
+// TestAClockThatWasSetBackPutsOffNoPassForYears: the last one began in a year
+// that is to come.
+func TestAClockThatWasSetBackPutsOffNoPassForYears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		f := newFake("p")
+		f.every = time.Hour
+		if err := f.store.Put(pipeline.Row{Bucket: "pass", Key: "current", Value: []byte(`{"Number":1,"Complete":true,"Began":"2038-01-19T03:14:07Z"}`)}); err != nil {
+			t.Fatal(err)
+		}
+		start(t, nil, f)
+		time.Sleep(150 * time.Minute)
+		if got, want := f.passes(began), []time.Duration{time.Hour, 2 * time.Hour}; !slices.Equal(got, want) {
+			t.Errorf("got passes at %v, want %v", got, want)
+		}
+	})
+}
+
 func TestHooksAndReportsAreToldOfWhatKeepsPassesFromBeginning(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	f := newFake("p")

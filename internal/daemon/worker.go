@@ -223,6 +223,9 @@ func (w *worker) recall() error {
 			return err
 		}
 	}
+	if now := time.Now(); w.last.After(now) {
+		w.last = now // the clock has been set back since
+	}
 	switch {
 	case w.begun, w.last.IsZero(), w.job.Schedule == nil && !w.complete:
 		w.due(time.Now())

@@ -42,14 +42,11 @@ test-stores:
 # build, once.
 test-deploy:
 	SLUICE_TEST_DEPLOY=1 SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(GO) test -count=1 -v -timeout 60m ./test/deploy
-<<<<<<< HEAD
 
 # Dashboard and alerts with the real Prometheus, beside a daemon. make test does
 # it, too.
 test-monitoring:
 	SLUICE_REQUIRE_SERVERS=1 $(GO) test -count=1 -v -timeout 10m ./test/monitoring
-=======
->>>>>>> b6c03b85e547b6bfee157b9c8dadfcac5670491b
 
 test-short:
 	$(GO) test -short ./...

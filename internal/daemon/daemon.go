@@ -130,7 +130,11 @@ func (d *Daemon) all() []*worker {
 
 func (d *Daemon) worker(name string) (*worker, error) {
 	for _, w := range d.all() {
-		if w.job.Name == name {
+		switch {
+		case w.job.Name != name:
+		case w.ended():
+			return nil, fmt.Errorf("%s: all its passes have ended", name)
+		default:
 			return w, nil
 		}
 	}

@@ -88,6 +88,9 @@ func TestWithOnceEachJobMakesOnePassAndRunReturns(t *testing.T) {
 				t.Errorf("%s: opened %d times and closed %d times, want 1 and 1", f.name, opened, closed)
 			}
 		}
+		if err := d.RunNow("good"); err == nil || errors.Is(err, ops.ErrUnknown) {
+			t.Errorf("got %v, want that its passes have ended", err)
+		}
 	})
 }
 

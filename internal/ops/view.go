@@ -7,6 +7,18 @@ import (
 	"sluice/pipeline"
 )
 
+// About is what a pipeline is, for those who look at it.
+type About struct {
+	Stages        []Named // in order
+	Configuration string  // YAML: in effect, without secrets
+	Letters       string  // where dead letters are; "": nowhere
+	Named         bool    // commands can name it: it is in a configuration
+	Lane, Shared  int64   // bytes that a lane takes at most, and all together beside that
+}
+
+// Named is a stage.
+type Named struct{ Name, Kind string }
+
 // View is what the pipeline is doing now.
 func (w *Watch) View(now time.Time) View {
 	w.mu.Lock()

@@ -161,6 +161,6 @@ function figures(p, now) {
   add("Retries", count(retries.reduce((n, [, m]) => n + m, 0)), retries.slice(0, 3).map(([cause, n]) => `${count(n)} × ${cause}`).join(", "));
   add("Dead letters", count(p.dead), p.pass.objects.vanished > 0 && `${count(p.pass.objects.vanished)} vanished`, p.dead > 0 ? "warn" : null);
   if (p.hooks_failed > 0) add("Hooks failed", count(p.hooks_failed), null, "warn");
-  if (p.saved) add("State saved", `${span(since(p.saved, now))} ago`);
+  if (p.saved) add("State saved", span(since(p.saved, now)), "ago");
   return h("dl", { class: "figures" }, list);
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +14,32 @@ import (
 	"sluice/internal/ops"
 )
 
+// shared is what several goroutines write into.
+type shared struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+// take gives what was written since the last time.
+func (s *shared) take() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.b.Reset()
+	return s.b.String()
+}
+
 func TestRepeatedFaultsAreSummedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var b bytes.Buffer
+		var b shared
 		log, events := ops.Keep(ops.NewLogger(&b, false, slog.LevelInfo))
 		log = log.With("pipeline", "p")
-		lines := func() int { defer b.Reset(); return strings.Count(b.String(), "\n") }
+		lines := func() int { return strings.Count(b.take(), "\n") }
 		for n := range 100 {
 			log.Warn("the store cannot be used", "error", fmt.Errorf("503 after %d tries", n))
 			log.Info("an info")
@@ -31,7 +52,7 @@ func TestRepeatedFaultsAreSummedUp(t *testing.T) {
 			t.Errorf("got %d lines, want one of another fault", got)
 		}
 		time.Sleep(61 * time.Second)
-		if got := b.String(); !strings.Contains(got, "503 after 99 tries") || !strings.Contains(got, "repeated=97") || lines() != 1 {
+		if got := b.take(); !strings.Contains(got, "503 after 99 tries") || !strings.Contains(got, "repeated=97") || strings.Count(got, "\n") != 1 {
 			t.Errorf("got %s, want one line of 97 that were held back", got)
 		}
 		log.Warn("the store cannot be used", "error", errors.New("503 after 5 tries"))
@@ -39,10 +60,9 @@ func TestRepeatedFaultsAreSummedUp(t *testing.T) {
 			t.Errorf("got %d lines, want it to be held back still", got)
 		}
 		events.Flush()
-		if got := b.String(); !strings.Contains(got, "repeated=1") {
+		if got := b.take(); !strings.Contains(got, "repeated=1") {
 			t.Errorf("got %q, want what was held back", got)
 		}
-		b.Reset()
 		log.Warn("the store cannot be used", "error", errors.New("503 after 5 tries"))
 		time.Sleep(10 * time.Minute)
 		log.Warn("the store cannot be used", "error", errors.New("503 after 5 tries"))

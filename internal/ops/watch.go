@@ -5,7 +5,6 @@ package ops
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"time"
 
@@ -24,6 +23,7 @@ type Watch struct {
 	care    Care
 	running bool
 	before  pipeline.Status            // of the last run: what Status gives until the new one has its plan
+	done    int64                      // records in total when the run began
 	pass    int64                      // whose counts are in seen
 	seen    map[string]pipeline.Counts // of lanes, by name: what is in total
 	total   pipeline.Counts            // of this process; none goes back
@@ -31,23 +31,49 @@ type Watch struct {
 	ended   map[Outcome]int64          // runs, by outcome
 	last    *Report                    // of the run that ended last
 	success time.Time                  // when a pass was last complete
-	took    Times                      // of the runs that have ended
+	covered time.Time                  // when the last complete pass began, also of earlier processes
+	about   About
+	history history
+	taken   []figures
+
+	stages     map[string]stageTotal    // by name
+	stagesSeen map[laneStage]stageTotal // what is in stages
+	dead       *dead
+	took       Times // of the runs that have ended
 }
 
 // NewWatch is the watch of a pipeline of that name that is not there yet.
 func NewWatch(name string) *Watch {
-	return &Watch{name: name, store: &watchedStore{}, retries: map[string]int64{}, ended: map[Outcome]int64{}}
+	return &Watch{name: name, store: &watchedStore{}, retries: map[string]int64{}, ended: map[Outcome]int64{}, stages: map[string]stageTotal{}, dead: &dead{}}
 }
 
 // Use watches p, which runs under the watch from then on: its Source and its
-// Store are wrapped. It may take the place of another that no longer runs; what
-// is counted in this process goes on. notes are for the reports.
+// Store are wrapped, and Dead if it has one. It may take the place of another
+// that no longer runs; what is counted in this process goes on. notes are for the
+// reports.
 func (w *Watch) Use(p *pipeline.Pipeline, notes []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.p, w.notes, w.pass, w.seen = p, notes, 0, nil
+	w.p, w.notes, w.pass, w.seen, w.stagesSeen = p, notes, 0, nil, nil
+	w.history.load(p.Store)
+	if saved, err := pipeline.Load(p.Store); err == nil { // else the next pass says what is wrong
+		w.covered = saved.Covered
+	}
+	if w.success.IsZero() {
+		w.success = w.history.success()
+	}
 	w.store = &watchedStore{Store: p.Store}
 	p.Store, p.Source = w.store, watchedSource{p.Source, w}
+	if p.Dead != nil {
+		p.Dead = watchedLetters{p.Dead, w.dead}
+	}
+}
+
+// Describe says what the pipeline is.
+func (w *Watch) Describe(a About) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.about = a
 }
 
 // Name is the name of the pipeline.
@@ -62,14 +88,8 @@ type Care struct {
 	Paused   bool
 	Stalled  *Stall // nil: it moves, or need not
 	Hooks    int64  // hooks that failed in this process
-}
 
-// Stall says where a pass hangs.
-type Stall struct {
-	Since time.Time
-	Stage string // the source, a transform or the sink
-	Lane  string // "": no lane has begun, or all have ended
-	Doing string // what the stage does, as far as is known
+	Interval time.Duration // the longest between passes that are due; 0: none are
 }
 
 // Care lets f change what the supervisor says.
@@ -92,15 +112,23 @@ func (w *Watch) Fail(err error) Report {
 // Pass runs one pass, as [pipeline.Pipeline.Run] does, and reports on it.
 func (w *Watch) Pass(ctx context.Context) Report {
 	began := time.Now()
-	w.mu.Lock()
-	p, notes := w.p, w.notes
-	w.before, _ = p.Status()
-	w.running = true
-	done := w.total.Read + w.total.Created
-	w.mu.Unlock()
-
+	p := w.begin()
 	res, err := p.Run(ctx)
+	r := w.end(p, began, res, err)
+	w.remember(r, began)
+	return r
+}
 
+func (w *Watch) begin() *pipeline.Pipeline {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.before, _ = w.p.Status()
+	w.running, w.taken = true, nil
+	w.done = w.total.Read + w.total.Created
+	return w.p
+}
+
+func (w *Watch) end(p *pipeline.Pipeline, began time.Time, res pipeline.Result, err error) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s, _ := p.Status()
@@ -109,17 +137,21 @@ func (w *Watch) Pass(ctx context.Context) Report {
 		s = pipeline.Status{Pass: res.Pass} // it ended before it had a plan
 	}
 	w.total.Deleted += max(0, res.Counts.Deleted-deleted(s.Lanes)) // what Finish did
+	s.Retries = res.Retries
 	for cause, n := range s.Retries {
 		w.retries[cause] += n
 	}
 	r := NewReport(res, s, err)
-	r.Notes = notes
+	r.Notes = w.notes
 	took := time.Since(began)
-	r.Seconds = took.Round(time.Millisecond).Seconds()
 	w.took.add(took)
-	r.moved = w.total.Read + w.total.Created - done
+	r.Seconds = took.Round(time.Millisecond).Seconds()
+	r.moved = w.total.Read + w.total.Created - w.done
 	if r.Outcome == Complete || r.Outcome == Partial {
 		w.success = time.Now()
+		if !s.Began.IsZero() {
+			w.covered = s.Began
+		}
 	}
 	w.running, w.last = false, &r
 	w.ended[r.Outcome]++
@@ -182,6 +214,7 @@ func (w *Watch) observe(s pipeline.Status) {
 	if s.Pass == 0 {
 		return
 	}
+	w.observeStages(s)
 	if s.Pass != w.pass {
 		w.pass, w.seen = s.Pass, map[string]pipeline.Counts{}
 	}
@@ -220,71 +253,6 @@ func risen(old, c pipeline.Counts) pipeline.Counts {
 		BytesRead: since(old.BytesRead, c.BytesRead), BytesWritten: since(old.BytesWritten, c.BytesWritten),
 		ObjectsRead: since(old.ObjectsRead, c.ObjectsRead), ObjectsWritten: since(old.ObjectsWritten, c.ObjectsWritten),
 	}
-}
-
-// Snapshot is what a pipeline is doing.
-type Snapshot struct {
-	Name    string
-	Care    Care            // what its supervisor says
-	Running bool            // a pass is under way
-	Last    Outcome         // of the pass that ended last; "" if none has
-	Pass    int64           // the one under way, or the last; 0 before the first has its plan
-	Counts  pipeline.Counts // of that pass, earlier processes included
-	Lanes   Lanes
-	Records int64 // expected of the pass; 0 if unknown
-	Bytes   int64 // likewise
-
-	Total   pipeline.Counts   // of all passes in this process; none goes back
-	Retries map[string]int64  // likewise, by cause
-	Ended   map[Outcome]int64 // passes that ended in this process
-	Saved   time.Time         // when the state was last written; zero if it was not
-	Success time.Time         // when a pass was last complete; likewise
-	Took    Times             // of the passes that ended in this process
-}
-
-// Snapshot returns what the pipeline is doing now.
-func (w *Watch) Snapshot() Snapshot {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	s, _ := w.status()
-	w.observe(s)
-	saved, _ := w.store.last()
-	shot := Snapshot{
-		Name: w.name, Care: w.care, Running: w.running, Pass: s.Pass, Lanes: countLanes(s.Lanes),
-		Total: w.total, Retries: maps.Clone(w.retries), Ended: maps.Clone(w.ended),
-		Saved: saved, Success: w.success, Took: w.took.clone(),
-	}
-	if w.last != nil {
-		shot.Last = w.last.Outcome
-	}
-	shot.Records, shot.Bytes = expected(s.Lanes)
-	for _, l := range s.Lanes {
-		shot.Counts.Add(l.State.Counts)
-	}
-	if w.running && !(s.Pass == w.before.Pass && maps.Equal(s.Retries, w.before.Retries)) {
-		for cause, n := range s.Retries {
-			shot.Retries[cause] += n
-		}
-	}
-	return shot
-}
-
-// expected adds up what lanes hold; it is 0 unless it is known of all that
-// have not ended.
-func expected(lanes []pipeline.LaneStatus) (records, bytes int64) {
-	known, sized := true, true
-	for _, l := range lanes {
-		records, bytes = records+l.Records, bytes+l.Bytes
-		known = known && (l.Records > 0 || l.State.Ended)
-		sized = sized && (l.Bytes > 0 || l.State.Ended)
-	}
-	if !known {
-		records = 0
-	}
-	if !sized {
-		bytes = 0
-	}
-	return records, bytes
 }
 
 // watchedSource tells the watch how far the pass is that it opens.

@@ -21,6 +21,7 @@ var frames = struct{ sources, sinks []string }{
 // whole lists the configurations that a block may be a part of: one of them must
 // be right.
 func whole(text string) ([]string, error) {
+	text = strings.Join(outdented(strings.Split(text, "\n")), "\n")
 	var top yaml.MapSlice
 	if err := yaml.Unmarshal([]byte(text), &top); err != nil {
 		return nil, err
@@ -39,6 +40,9 @@ func whole(text string) ([]string, error) {
 		}
 		if !has("sink", "sinks") {
 			part += "    sink: " + sink + "\n"
+		}
+		if has("on_error") && !has("dead_letters") {
+			part += "    dead_letters: {file: {path: d}}\n"
 		}
 		return part
 	}
@@ -59,6 +63,16 @@ func whole(text string) ([]string, error) {
 	return out, nil
 }
 
+// outdented is lines without the blanks before all of them.
+func outdented(lines []string) []string {
+	begin := lines[0][:len(lines[0])-len(strings.TrimLeft(lines[0], " "))]
+	var out []string
+	for _, l := range lines {
+		out = append(out, strings.TrimPrefix(l, begin))
+	}
+	return out
+}
+
 func indented(text string, n int) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {
@@ -67,11 +81,12 @@ func indented(text string, n int) string {
 	return out.String()
 }
 
-// inDocs reads configurations where every variable is set and every file is there.
+// inDocs reads configurations where every variable is set, to what will do as an
+// address too, and every file is there.
 func inDocs() config.Options {
 	return config.Options{
 		Workers:  4,
-		Env:      func(string) (string, bool) { return "x", true },
+		Env:      func(string) (string, bool) { return "https://x.example", true },
 		ReadFile: func(string) ([]byte, error) { return []byte("x"), nil },
 	}
 }
@@ -98,8 +113,8 @@ func right(b *block) error {
 	}
 	for _, text := range tries {
 		f, problem := config.Parse("block", []byte(text), inDocs())
-		if problem == nil {
-			_, problem = config.Fit(f.Memory, f.Pipelines...)
+		for i := 0; problem == nil && i < len(f.Pipelines); i++ {
+			_, problem = config.Fit(f.Memory, f.Pipelines[i])
 		}
 		if problem == nil {
 			return nil

@@ -114,7 +114,7 @@ func read(t *testing.T, path string) *page {
 			}
 		case fence:
 			open.end, open.lines = i, p.lines[open.first:i]
-			p.blocks, open = append(p.blocks, open), nil
+			p.blocks, open, before = append(p.blocks, open), nil, ""
 		case open == nil && line != "":
 			before = line
 		}

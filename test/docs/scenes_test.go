@@ -23,7 +23,7 @@ import (
 // setting is what there is before a page is followed.
 type setting struct {
 	indices, buckets []string // names in the page, which others must not use
-	makes            bool     // the page makes its bucket itself
+	makes            bool     // the page says where servers are, and makes its bucket itself
 	repository       bool     // team/clusters.git
 	before           string   // commands
 }
@@ -51,7 +51,11 @@ func scene(ctx context.Context, t *testing.T, path string) *shell {
 	set := settings[path]
 	env := []string{"SEARCH_PASSWORD=p", "GIT_TOKEN=" + servers.GitToken, "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true"}
 	at := map[string]string{} // of a server in pages, its address
-	if len(set.indices) > 0 {
+	if set.makes {            // as the page says that servers are found
+		env = append(env, "SLUICE_TEST_OPENSEARCH="+servers.OpenSearch(t), "SLUICE_TEST_S3="+servers.S3(t).Endpoint)
+		at["http://127.0.0.1:9200"], at["http://127.0.0.1:7070"] = servers.OpenSearch(t), servers.S3(t).Endpoint
+	}
+	if len(set.indices) > 0 && !set.makes {
 		at["https://search.example:9200"] = servers.OpenSearch(t)
 		env = append(env, "SLUICE_TEST_OPENSEARCH="+servers.OpenSearch(t))
 		at["https://other.example:9200"] = strings.Replace(servers.OpenSearch(t), "127.0.0.1", "localhost", 1)
@@ -80,6 +84,9 @@ func (s *shell) call(names []string, at map[string]string) {
 	s.unique, s.theirs = map[string]string{}, map[string]string{}
 	var all []string
 	for _, name := range names {
+		if slices.ContainsFunc(names, func(other string) bool { return strings.HasSuffix(name, "-"+other) }) {
+			continue // follows the other's
+		}
 		unique := []byte(name)
 		for i := 1; i < len(unique); i++ {
 			unique[i] = byte('a' + rand.IntN(26))
@@ -88,9 +95,10 @@ func (s *shell) call(names []string, at map[string]string) {
 		all = append(all, name, string(unique))
 	}
 	if len(all) > 0 {
+		slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // a-b before a
 		s.names = regexp.MustCompile(`\b(` + strings.Join(all, "|") + `)\b`)
 	}
-	var there, back []string
+	there, back := []string{}, []string{s.home, "/home/you"}
 	for page, address := range at {
 		there, back = append(there, page, address), append(back, address, page)
 	}
@@ -118,10 +126,10 @@ func (set setting) clean(t *testing.T, sh *shell) {
 	for _, name := range set.buckets {
 		newBucket(t, sh.unique[name], !set.makes)
 	}
-	url := sh.real.Replace("https://search.example:9200")
 	for _, name := range set.indices {
+		url := servers.OpenSearch(t)
 		t.Cleanup(func() {
-			r, err := http.NewRequest("DELETE", url+"/"+sh.unique[name]+"?ignore_unavailable=true", nil)
+			r, err := http.NewRequest("DELETE", url+"/"+sh.as(name, sh.unique)+"?ignore_unavailable=true", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,7 +163,7 @@ func newBucket(t *testing.T, name string, now bool) {
 		defer cancel()
 		list, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &name})
 		if err != nil {
-			t.Error(err)
+			t.Log(err) // the page has not made it
 			return
 		}
 		for _, o := range list.Contents {

@@ -22,6 +22,7 @@ type shell struct {
 	names  *regexp.Regexp    // of indices and buckets; nil: there are none
 	unique map[string]string
 	theirs map[string]string
+	home   string
 	status int
 }
 
@@ -56,7 +57,7 @@ func newShell(ctx context.Context, t *testing.T, env []string) *shell {
 		cmd.Wait()
 		r.Close()
 	})
-	s := &shell{in: in, out: bufio.NewReader(r), real: strings.NewReplacer(), shown: strings.NewReplacer()}
+	s := &shell{home: dir, in: in, out: bufio.NewReader(r), real: strings.NewReplacer(), shown: strings.NewReplacer()}
 	if _, err := io.WriteString(in, waiting); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func (s *shell) file(name string, lines []string) error {
 		return fmt.Errorf("pwd: %q, %w", dir, err)
 	}
 	text := s.as(s.real.Replace(strings.Join(lines, "\n")+"\n"), s.unique)
-	return os.WriteFile(dir[0]+"/"+name, []byte(text), 0o600)
+	return os.WriteFile(strings.Replace(dir[0], "/home/you", s.home, 1)+"/"+name, []byte(text), 0o600)
 }
 
 // trimmed is lines without empty ones at their ends.

@@ -101,11 +101,9 @@ func stands(message string, all map[string]bool) bool {
 	for text := range all {
 		rest, ok := text, true
 		for part := range strings.SplitSeq(message, "…") {
-			var before string
-			if before, rest, ok = strings.Cut(rest, part); !ok {
+			if _, rest, ok = strings.Cut(rest, part); !ok {
 				break
 			}
-			_ = before
 		}
 		if ok {
 			return true
@@ -191,6 +189,22 @@ func TestEveryPlantedBugThatIsNamedExists(t *testing.T) {
 			for _, m := range named.FindAllStringSubmatch(line, -1) {
 				if found, err := filepath.Glob(filepath.Join(root, "test/mutations", m[1]+".patch")); err != nil || len(found) == 0 {
 					t.Errorf("%s:%d: there is no %s, %v", p.path, i+1, m[1], err)
+				}
+			}
+		}
+	}
+}
+
+// aPath is a file or folder of the repository, as code.
+var aPath = regexp.MustCompile("`((?:bench|cmd|deploy|internal|pipeline|sinks|sources|test|transforms)/[\\w./-]+)`")
+
+// TestEveryPathThatIsNamedExists looks for files and folders.
+func TestEveryPathThatIsNamedExists(t *testing.T) {
+	for _, p := range pages(t) {
+		for i, line := range p.prose() {
+			for _, m := range aPath.FindAllStringSubmatch(line, -1) {
+				if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+					t.Errorf("%s:%d: %v", p.path, i+1, err)
 				}
 			}
 		}

@@ -21,6 +21,6 @@ git add . && git -c user.name=n -c user.email=e commit -q -m first && git push -
 cd`},
 	"docs/how-to/follow-an-index.md": {indices: []string{"weblogs", "followed"}, before: `fill weblogs 5000`},
 	"docs/how-to/dead-letters.md": {indices: []string{"strict"}, buckets: []string{"incoming"}, before: `
-printf '{"_id":"%s","_source":{"took":%s}}\n' 1 17 2 '"18.0"' 3 '"fast"' 4 19 | aws s3 cp - s3://incoming/a.json`},
+printf '{"_id":"%s","_source":{"took":%s}}\n' 1 17 2 '"18ms"' 3 '"fast"' 4 19 | aws s3 cp - s3://incoming/a.json`},
 	"docs/how-to/coming-from.md": {indices: []string{"strict"}},
 }

@@ -21,6 +21,7 @@ var elsewhere = map[string]string{
 	"kubectl ":                   "needs a cluster: test/deploy validates the manifests",
 	"make ":                      "the program is built already",
 	"sudo ":                      "needs root",
+	"SLUICE_TEST_FAULTS=1 ":      "takes half an hour",
 	"systemctl ":                 "needs systemd: test/deploy verifies the unit",
 	"test/mutations/run.sh":      "takes minutes for each bug",
 }

@@ -41,7 +41,7 @@ test-stores:
 # What is in deploy, with releases for all platforms. Helm takes some minutes to
 # build, once.
 test-deploy:
-	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(GO) test -count=1 -v -timeout 60m ./test/deploy
+	SLUICE_TEST_DEPLOY=1 SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(GO) test -count=1 -v -timeout 60m ./test/deploy
 
 test-short:
 	$(GO) test -short ./...

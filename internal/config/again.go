@@ -73,5 +73,8 @@ func (f *File) Keep(running *File) (changed []string) {
 		a.Set(b)
 		changed = append(changed, o.name)
 	}
+	for _, p := range f.Pipelines {
+		p.env.Scratch = Options{}.scratch(f, p.Name) // is beside the state, which has not moved
+	}
 	return changed
 }

@@ -109,6 +109,24 @@ func TestAFingerprintChangesWithEveryOptionAndSecret(t *testing.T) {
 	}
 }
 
+// TestAFingerprintIsTheSameWhenAFileIsReadAgain, whatever the options: else each
+// reload would begin all pipelines anew.
+func TestAFingerprintIsTheSameWhenAFileIsReadAgain(t *testing.T) {
+	_, full := reference(t)
+	var files [2]*config.File
+	for i := range files {
+		var err error
+		if files[i], err = config.Parse("config.yaml", []byte(full), sluice(true)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, p := range files[0].Pipelines {
+		if a, b := p.Fingerprint(), files[1].Pipelines[i].Fingerprint(); a != b {
+			t.Errorf("%s: got %s and %s", p.Name, a, b)
+		}
+	}
+}
+
 func TestOptionsOfTheProcessStayWhatTheyWere(t *testing.T) {
 	running := mustFile(t, "state: ./a\nmemory: 100MiB")
 	f := mustFile(t, "state: ./b\nhttp: 127.0.0.1:9600\nmemory: 200MiB")
@@ -117,6 +135,15 @@ func TestOptionsOfTheProcessStayWhatTheyWere(t *testing.T) {
 	}
 	if got := mustFile(t, "state: ./a\nmemory: 100MiB").Keep(running); got != nil {
 		t.Errorf("got %q, want nothing changed", got)
+	}
+	moved := mustParse(t, strings.Replace(severalSinks, "pipelines:", "state: ./b\npipelines:", 1))
+	moved.Keep(mustParse(t, severalSinks))
+	fitted, err := config.Fit(moved.Memory, moved.Pipelines[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if env := fitted[0].Pipeline(config.Links{}).Source.(noSource).env; env.Scratch != "state/one.scratch" {
+		t.Errorf("got files in %s, want them beside the state", env.Scratch)
 	}
 	growing := mustFile(t, "")
 	growing.Memory = 500 << 20 // as large as its pipelines needed it

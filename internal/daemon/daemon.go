@@ -47,7 +47,8 @@ type Daemon struct {
 	// again, and that Run returns when all have ended.
 	Once bool
 
-	// Ended is called after each pass, from several goroutines; nil: nothing is.
+	// Ended is called after each pass, and after each error that keeps one from
+	// beginning, from several goroutines; nil: nothing is.
 	Ended func(j Job, r ops.Report)
 
 	mu      sync.Mutex
@@ -83,13 +84,15 @@ func (d *Daemon) Run(ctx context.Context, c *Configuration) error {
 	return g.Wait()
 }
 
-// hire makes a worker for a job, in the place of another if there is one.
+// hire makes a worker for a job, in the place of another, which has ended, if
+// there is one.
 func (d *Daemon) hire(j Job, old *worker) *worker {
 	w := &worker{Daemon: d, job: j, log: d.Log.With("pipeline", j.Name), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if old != nil {
 		w.watch, w.paused = old.watch, old.isPaused()
+		w.complete = old.complete && old.job.Text == j.Text
 		d.workers[slices.Index(d.workers, old)] = w
 		return w
 	}

@@ -38,6 +38,7 @@ type fake struct {
 	finish func(ctx context.Context) error
 	serve  func(ctx context.Context) error
 	opens  func() error // each time the job is opened
+	heals  func() error // Recover
 
 	store pipelinetest.Store
 
@@ -68,9 +69,16 @@ func (f *fake) open(context.Context) (*daemon.Opened, error) {
 	f.count(&f.opened)
 	p := &pipeline.Pipeline{Name: f.name, Source: f, Sink: fakeSink{f}, Store: &f.store, Lanes: 1, Grace: time.Second, Log: slog.New(slog.DiscardHandler)}
 	return &daemon.Opened{
-		Pipeline: p, Recover: func() error { return nil }, Serve: f.serve,
+		Pipeline: p, Recover: f.recover, Serve: f.serve,
 		Close: func() error { f.count(&f.closed); return nil },
 	}, nil
+}
+
+func (f *fake) recover() error {
+	if f.heals == nil {
+		return nil
+	}
+	return f.heals()
 }
 
 func (f *fake) count(n *int) {

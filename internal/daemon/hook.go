@@ -127,7 +127,8 @@ func (w Webhook) post(ctx context.Context, body []byte) error {
 	if w.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+w.Token.Reveal())
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // which may make a GET of it
+	resp, err := client.Do(req)
 	if e := new(url.Error); errors.As(err, &e) {
 		err = e.Err // without the address
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -28,6 +29,7 @@ type worker struct {
 	last     time.Time // when the last pass began, or, before the first, since when passes are due
 	begun    bool      // it is not complete
 	failures int       // in a row
+	complete bool      // a pass was complete, which is all that there is to do without a schedule
 
 	mu     sync.Mutex
 	next   time.Time          // when a pass is due; zero: none is to come
@@ -40,8 +42,7 @@ type worker struct {
 func (w *worker) run(ctx context.Context) error {
 	for more := true; more && ctx.Err() == nil; {
 		if err := w.open(ctx); err != nil {
-			w.failed(w.watch.Fail(err))
-			w.await(ctx)
+			more = w.kept(ctx, err)
 			continue
 		}
 		more = w.live(ctx)
@@ -78,8 +79,10 @@ func (w *worker) close() error {
 // live makes the passes of what is open. more says that it has to be opened
 // again.
 func (w *worker) live(ctx context.Context) (more bool) {
-	if err := w.recall(); err != nil {
-		w.failed(w.watch.Fail(err))
+	for err := w.recall(); err != nil; err = w.recall() {
+		if !w.kept(ctx, err) {
+			return false
+		}
 	}
 	if w.opened.Serve == nil {
 		w.passes(ctx)
@@ -99,29 +102,41 @@ func (w *worker) live(ctx context.Context) (more bool) {
 		return false
 	}
 	if err == nil {
-		err = fmt.Errorf("the source listens no more")
+		err = errors.New("the source listens no more")
 	}
-	w.failed(w.watch.Fail(err))
 	if err := w.close(); err != nil {
 		w.log.Warn("not closed", "error", err)
 	}
-	w.await(ctx)
-	return true
+	return w.kept(ctx, err)
+}
+
+// kept tells of what keeps passes from beginning, and waits for the next try; it
+// is false when ctx ends first.
+func (w *worker) kept(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return false // that is why
+	}
+	w.conclude(ctx, w.watch.Fail(err))
+	return w.await(ctx)
 }
 
 // passes makes passes when they are due.
 func (w *worker) passes(ctx context.Context) {
 	for w.await(ctx) {
-		r := w.pass(ctx)
-		if w.Ended != nil {
-			w.Ended(w.job, r)
-		}
-		w.settle(r)
-		w.hooks(ctx, r)
+		w.conclude(ctx, w.pass(ctx))
 		if w.Once {
 			return
 		}
 	}
+}
+
+// conclude does what is to be done after a pass, or in its place.
+func (w *worker) conclude(ctx context.Context, r ops.Report) {
+	if w.Ended != nil {
+		w.Ended(w.job, r)
+	}
+	w.settle(r)
+	w.hooks(ctx, r)
 }
 
 // pass makes one pass.
@@ -157,7 +172,7 @@ func (w *worker) settle(r ops.Report) {
 	case ops.Stopped:
 		w.due(time.Now()) // when a pause ends
 	default:
-		w.begun, w.failures = false, 0
+		w.begun, w.complete, w.failures = false, true, 0
 		w.watch.Care(func(c *ops.Care) { c.Failures, c.Failing, c.Error = 0, time.Time{}, "" })
 		w.due(w.scheduled(time.Now()))
 	}
@@ -190,6 +205,13 @@ const (
 // recall finds in the state what the last process did, and sets when the next
 // pass is due.
 func (w *worker) recall() error {
+	if w.Once {
+		w.due(time.Now())
+		return nil
+	}
+	if err := w.opened.Recover(); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
 	saved, err := pipeline.Load(w.opened.Pipeline.Store)
 	if err != nil {
 		return err
@@ -200,8 +222,11 @@ func (w *worker) recall() error {
 			return err
 		}
 	}
+	if now := time.Now(); w.last.After(now) {
+		w.last = now // the clock has been set back since
+	}
 	switch {
-	case w.Once, w.begun, w.job.Schedule == nil, w.last.IsZero():
+	case w.begun, w.last.IsZero(), w.job.Schedule == nil && !w.complete:
 		w.due(time.Now())
 	default:
 		w.due(w.scheduled(time.Now()))

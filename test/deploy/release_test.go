@@ -115,9 +115,9 @@ func TestReleasesOfACommitAreTheSameBytes(t *testing.T) {
 	for _, p := range platforms {
 		name := "sluice-v1.2.3-" + strings.ReplaceAll(p, "/", "-")
 		archived(t, p, untar(t, files[name+".tar.gz"], name))
-		billed(t, files[name+".cdx.json"])
+		t.Run(p+" bill", func(t *testing.T) { billed(t, files[name+".cdx.json"]) })
 	}
-	charted(t, first+"/dist/sluice-chart-1.2.3.tgz")
+	t.Run("chart", func(t *testing.T) { charted(t, first+"/dist/sluice-chart-1.2.3.tgz") })
 
 	// Nobody could make again what is not committed.
 	if err := os.WriteFile(first+"/cmd/sluice/more.go", []byte("package main\n"), 0o644); err != nil {

@@ -2,6 +2,7 @@
 # Plants each bug in a copy of the project, one at a time; some test of the
 # packages that its first line names must fail. Usage: run.sh [NAME...]
 set -u
+export SLUICE_TEST_DEPLOY=1
 cd "$(dirname "$0")/../.." || exit 1
 copy=$(mktemp -d) || exit 1
 trap 'rm -rf "$copy"' EXIT

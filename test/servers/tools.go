@@ -47,11 +47,12 @@ func Module(t testing.TB, path, version, sum string) string {
 	return dir
 }
 
-// fetched skips a short test that needs what must be fetched.
+// fetched skips a test that needs what must be fetched, and built, unless such
+// tests are asked for.
 func fetched(t testing.TB, name string) {
 	t.Helper()
-	if testing.Short() {
-		t.Skipf("%s is fetched and built for it, which takes some minutes", name)
+	if os.Getenv("SLUICE_TEST_DEPLOY") == "" {
+		t.Skipf("%s is fetched and built for it, which takes some minutes: make test-deploy", name)
 	}
 }
 

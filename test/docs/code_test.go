@@ -214,7 +214,7 @@ func TestEveryPathThatIsNamedExists(t *testing.T) {
 var (
 	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading  = regexp.MustCompile(`^#+ (.*)$`)
-	noAnchor = regexp.MustCompile("[^\\p{L}\\p{N} _-]")
+	noAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
 // TestEveryLinkLeadsSomewhere follows links to files and to headings.

@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-engines test-stores test-faults test-deploy test-short test-mutations bench bench-read bench-load bench-s3 bench-git lint demo release clean
+.PHONY: build run test test-engines test-stores test-faults test-deploy test-monitoring test-page test-short test-mutations bench bench-read bench-load bench-s3 bench-git lint demo release clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -42,6 +42,17 @@ test-stores:
 # build, once.
 test-deploy:
 	SLUICE_TEST_DEPLOY=1 SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(GO) test -count=1 -v -timeout 60m ./test/deploy
+
+# Dashboard and alerts with the real Prometheus, beside a daemon. make test does
+# it, too.
+test-monitoring:
+	SLUICE_REQUIRE_SERVERS=1 $(GO) test -count=1 -v -timeout 10m ./test/monitoring
+
+# The status page in a real browser, which is fetched once. make test does it, too.
+# Pictures of it are left in SHOTS.
+SHOTS ?= out/page
+test-page:
+	SLUICE_SCREENSHOTS=$(abspath $(SHOTS)) SLUICE_REQUIRE_SERVERS=1 $(GO) test -count=1 -v -timeout 10m ./test/page
 
 test-short:
 	$(GO) test -short ./...

@@ -18,7 +18,15 @@ type StageStatus struct {
 	Ended     bool          // it has returned
 	Waits     Doing         // what it waits for now; "" if it works or has returned
 	Since     time.Time     // since when; zero if it does not wait
+	Began     time.Time
+	Took      Flow  // came in; not of a stage that does not use [Receive]
+	Gave      Flow  // went out; not of a stage that does not use [Send]
+	Held      int64 // bytes of the blocks that it has made, wherever they are now
 }
+
+// Flow is what has passed an edge of a stage. Records and bytes are those that
+// were known when it did: of a stream, none are.
+type Flow struct{ Items, Records, Bytes int64 }
 
 // Doing is what a stage does.
 type Doing string
@@ -38,6 +46,22 @@ type activity struct {
 	moved        atomic.Int64
 	receives     wait
 	sends        wait
+	took, gave   flow
+	held         atomic.Int64 // bytes of its blocks
+}
+
+// flow adds up a [Flow].
+type flow struct{ items, records, bytes atomic.Int64 }
+
+func (f *flow) get() Flow { return Flow{f.items.Load(), f.records.Load(), f.bytes.Load()} }
+
+// flowOf is what v adds to a flow when it passes.
+func flowOf(v any) Flow {
+	it, ok := v.(*Item)
+	if !ok || it == nil || it.Body == nil && !it.Delete {
+		return Flow{}
+	}
+	return Flow{1, max(0, it.Records), max(0, it.Size)}
 }
 
 // wait is the waits of one edge, in nanoseconds; times are those of Unix.
@@ -71,6 +95,7 @@ func Moved(ctx context.Context) {
 type side struct {
 	*activity
 	*wait
+	flow *flow
 }
 
 // edge finds the edge that ch is; there is none for a channel inside a stage.
@@ -79,9 +104,9 @@ func edge(ctx context.Context, ch any) side {
 	switch {
 	case !ok || s.activity == nil:
 	case ch == s.activity.in:
-		return side{s.activity, &s.activity.receives}
+		return side{s.activity, &s.activity.receives, &s.activity.took}
 	case ch == s.activity.out:
-		return side{s.activity, &s.activity.sends}
+		return side{s.activity, &s.activity.sends, &s.activity.gave}
 	}
 	return side{}
 }
@@ -93,10 +118,22 @@ func (s side) await() Waiting {
 	return Waiting{s.wait}
 }
 
-func (s side) passed() {
-	if s.activity != nil {
-		s.moved.Add(1)
+// flowOf is what v adds to the flow of this edge.
+func (s side) flowOf(v any) Flow {
+	if s.activity == nil {
+		return Flow{}
 	}
+	return flowOf(v)
+}
+
+func (s side) passed(f Flow) {
+	if s.activity == nil {
+		return
+	}
+	s.moved.Add(1)
+	s.flow.items.Add(f.Items)
+	s.flow.records.Add(f.Records)
+	s.flow.bytes.Add(f.Bytes)
 }
 
 func (w *wait) total(now int64) time.Duration {
@@ -112,7 +149,11 @@ func (a *activity) status() StageStatus {
 	if ended != 0 {
 		now = ended
 	}
-	s := StageStatus{Name: a.name, Ended: ended != 0, Moved: a.moved.Load(), Open: time.Duration(now - a.began.Load()), Receiving: a.receives.total(now), Sending: a.sends.total(now)}
+	began := a.began.Load()
+	s := StageStatus{
+		Name: a.name, Ended: ended != 0, Moved: a.moved.Load(), Began: time.Unix(0, began), Open: time.Duration(now - began),
+		Receiving: a.receives.total(now), Sending: a.sends.total(now), Took: a.took.get(), Gave: a.gave.get(), Held: a.held.Load(),
+	}
 	if since := a.receives.since.Load(); since != 0 && ended == 0 {
 		s.Waits, s.Since = Receiving, time.Unix(0, since)
 	}

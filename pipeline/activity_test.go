@@ -75,6 +75,12 @@ func TestAStatusSaysWhatEachStageWaitsFor(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
+		if _, got = look(time.Hour); got["place"].Took != (pipeline.Flow{Items: 6, Records: 6, Bytes: 18}) || got["ledger"].Gave != got["place"].Took {
+			t.Errorf("got %+v and %+v, want six items of a record each", got["place"], got["ledger"])
+		}
+		if n := got["source"].Held; n != 0 {
+			t.Errorf("got %d bytes held by a pass that has ended, want none", n)
+		}
 		if l, got = look(time.Hour); !got["sink"].Ended || got["sink"].Waits != "" || got["sink"].Open != 64*time.Second || l.Held != 0 {
 			t.Errorf("got %+v, want a sink that has ended after 64 s", got["sink"])
 		}

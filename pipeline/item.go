@@ -177,16 +177,17 @@ func Send[T any](ctx context.Context, out chan<- T, v T) error {
 		return context.Cause(ctx)
 	}
 	e := edge(ctx, out)
+	f := e.flowOf(v) // who receives it owns it
 	select {
 	case out <- v:
-		e.passed()
+		e.passed(f)
 		return nil
 	default:
 	}
 	defer e.await().End()
 	select {
 	case out <- v:
-		e.passed()
+		e.passed(f)
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -215,6 +216,6 @@ func Receive[T any](ctx context.Context, in <-chan T) (v T, ok bool, err error) 
 	if !ok && ctx.Err() != nil {
 		return v, false, context.Cause(ctx)
 	}
-	e.passed()
+	e.passed(e.flowOf(v))
 	return v, ok, nil
 }

@@ -16,6 +16,7 @@ func (r *run) open() error {
 		return err
 	}
 	begin := last.Number == 0 || last.Complete
+	r.covered = last.covered()
 	if r.began = last.Began; begin {
 		r.began = time.Now()
 	}
@@ -64,7 +65,7 @@ func (r *run) begin(known map[string]LaneState) (map[string]LaneState, error) {
 		return nil, fmt.Errorf("source: plan: %w", err)
 	}
 	r.pass.Lanes = lanes
-	rows := []Row{row(passBucket, "current", passRow{Number: r.pass.Number, Lanes: lanes, Began: r.began})}
+	rows := []Row{row(passBucket, "current", passRow{Number: r.pass.Number, Lanes: lanes, Began: r.began, Covered: r.covered})}
 	if !r.New {
 		for name := range known {
 			rows = append(rows, Row{Bucket: laneBucket, Key: name})

@@ -34,6 +34,8 @@ type Result struct {
 	Pass     int64
 	Complete bool   // false without an error: stopped
 	Counts   Counts // of the whole pass, up to the saved positions, earlier runs included
+
+	Retries map[string]int64 // of this run, by cause; also if it had no plan yet
 }
 
 // run is a Pipeline in motion: one pass, or what is left of it.
@@ -42,6 +44,7 @@ type run struct {
 	pass    *Pass
 	began   time.Time // the pass
 	planned time.Time // the run has its plan
+	covered time.Time // when the last complete pass before it began
 	whole   bool
 	reader  Reader
 	writer  Writer
@@ -78,7 +81,10 @@ func (p *Pipeline) Run(ctx context.Context) (res Result, err error) {
 	if r.whole && p.New {
 		return res, errors.New("a sink that acts on absence needs passes that take everything")
 	}
-	defer func() { err = errors.Join(err, r.close()) }()
+	defer func() {
+		err = errors.Join(err, r.close())
+		res.Retries = r.meter.tried()
+	}()
 	if err := r.rights(); err != nil {
 		return res, err
 	}

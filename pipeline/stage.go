@@ -176,3 +176,12 @@ func Retried(ctx context.Context, cause string) {
 		s.run.meter.retried(cause)
 	}
 }
+
+// Limited tells the frame how many requests of a class, a constant word, a stage
+// may have under way at the same time; 0 is any number. It does nothing outside a
+// run.
+func Limited(ctx context.Context, class string, n int) {
+	if s, ok := ctx.Value(stageKey{}).(stage); ok {
+		s.run.meter.limited(Limit{s.name, class}, n)
+	}
+}

@@ -9,20 +9,34 @@ import (
 // meter counts what happens in a run while it happens.
 type meter struct {
 	mu      sync.Mutex
-	retries map[string]int64       // by cause
+	retries map[string]int64 // by cause
+	limits  map[Limit]int
 	open    map[string]bool        // lanes whose chains run
 	failed  map[string]error       // lanes whose chains failed
 	stages  map[string][]*activity // of the last chain of each lane, in order
 }
 
 func newMeter() *meter {
-	return &meter{retries: map[string]int64{}, open: map[string]bool{}, failed: map[string]error{}, stages: map[string][]*activity{}}
+	return &meter{retries: map[string]int64{}, limits: map[Limit]int{}, open: map[string]bool{}, failed: map[string]error{}, stages: map[string][]*activity{}}
 }
 
 func (m *meter) retried(cause string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.retries[cause]++
+}
+
+// tried is what was tried again so far.
+func (m *meter) tried() map[string]int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.retries)
+}
+
+func (m *meter) limited(l Limit, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.limits[l] = n
 }
 
 func (m *meter) opened(lane string, open bool, err error) {
@@ -55,8 +69,14 @@ type Status struct {
 	Pass    int64
 	Planned time.Time        // when the run had its plan
 	Lanes   []LaneStatus     // in the order of the plan
+	Began   time.Time        // when the pass did
 	Retries map[string]int64 // in this process, by cause
+	Limits  map[Limit]int    // how many requests may be under way at the same time; 0: any number
 }
+
+// Limit is one that a stage finds for a class of requests: while a server has
+// too much to do, it is lower.
+type Limit struct{ Stage, Requests string }
 
 // LaneStatus is how far one lane is.
 type LaneStatus struct {
@@ -78,7 +98,7 @@ func (p *Pipeline) Status() (s Status, ok bool) {
 	}
 	r.meter.mu.Lock()
 	defer r.meter.mu.Unlock()
-	s = Status{Pass: r.pass.Number, Planned: r.planned, Retries: maps.Clone(r.meter.retries)}
+	s = Status{Pass: r.pass.Number, Began: r.began, Planned: r.planned, Retries: maps.Clone(r.meter.retries), Limits: maps.Clone(r.meter.limits)}
 	for _, lane := range r.pass.Lanes {
 		l := LaneStatus{Lane: lane, Open: r.meter.open[lane.Name], Err: r.meter.failed[lane.Name]}
 		l.State, l.Held = r.saver.ledgers[lane.Name].status()

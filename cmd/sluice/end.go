@@ -116,6 +116,9 @@ func (s *session) names() (names []string) {
 
 func (s *session) style() ops.Style {
 	style := ops.Style{Color: s.console.Color, Again: s.again, Letters: map[string]string{}}
+	if s.console.Terminal {
+		style.Width, _ = s.console.Size()
+	}
 	for _, p := range s.pipelines {
 		if p.DeadLetters != nil {
 			style.Letters[p.Name] = p.DeadLetters.Place(p.Name)

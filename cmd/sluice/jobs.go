@@ -54,7 +54,7 @@ func (s *session) openPipeline(ctx context.Context, file *config.File, f *config
 		return nil, err
 	}
 	closers := []func() error{st.Close}
-	o = &daemon.Opened{Notes: c.Notes(), Recover: st.Recover, Close: func() (err error) {
+	o = &daemon.Opened{Notes: c.Notes(), About: aboutPipeline(f), Recover: st.Recover, Close: func() (err error) {
 		for _, c := range slices.Backward(closers) {
 			err = errors.Join(err, c())
 		}
@@ -132,4 +132,20 @@ func (s *session) listen(ctx context.Context, c *config.Pipeline, p *pipeline.Pi
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	return serve, nil
+}
+
+// aboutPipeline is what a pipeline is, for those who look at it.
+func aboutPipeline(f *config.Fitted) ops.About {
+	c := f.Config
+	lane, shared := f.Need()
+	a := ops.About{Configuration: c.Text(), Named: c.Line > 0, Lane: int64(lane), Shared: int64(shared)}
+	a.Stages = append(a.Stages, ops.Named{Name: "source", Kind: c.Source.Kind})
+	for _, t := range c.Transforms {
+		a.Stages = append(a.Stages, ops.Named{Name: t.Name, Kind: t.Kind})
+	}
+	a.Stages = append(a.Stages, ops.Named{Name: "sink", Kind: c.Sink.Kind})
+	if c.DeadLetters != nil {
+		a.Letters = c.DeadLetters.Place(c.Name)
+	}
+	return a
 }

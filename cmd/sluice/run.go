@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"math"
 
 	"github.com/spf13/cobra"
@@ -42,6 +43,9 @@ changed, after what they have read is delivered.
 				return err
 			}
 			s.file, s.pipelines, s.stdout = file, pipelines, cmd.OutOrStdout()
+			if s.pprof && file.HTTP == "" {
+				return usage(errors.New("--pprof: the configuration has no http, over which profiles are served"))
+			}
 			if s.origin = from; from != nil {
 				from.names = names
 			}
@@ -56,6 +60,7 @@ changed, after what they have read is delivered.
 	s.view.flags(cmd)
 	m.flags(cmd)
 	cmd.Flags().BoolVar(&s.once, "once", false, `one pass of each pipeline, also where the configuration says "every" or "cron"`)
+	cmd.Flags().BoolVar(&s.pprof, "pprof", false, "serve profiles of the process over http, below /debug/pprof/")
 	cmd.Flags().BoolVar(&s.accept, "accept", false, "go on with a state that was made with another source or sink")
 	return cmd
 }

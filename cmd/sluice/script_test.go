@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 //
 //	exits N PROGRAM [ARG...]         runs it and wants exit status N
 //	until PATTERN PROGRAM [ARG...]   runs it again until its standard output matches
+//	post PATH [HEADER=VALUE...]      posts to it, and shows the answer
 //	get PATH [PATTERN]               gets it from 127.0.0.1:$PORT, as soon as somebody listens, and it matches
 //	terminate                        sends SIGTERM to what runs in the background
 //	hangup                           sends SIGHUP to what runs in the background
@@ -50,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"exits":     command(2, exits),
 			"until":     command(2, until),
 			"get":       command(1, get),
+			"post":      command(1, post),
 			"terminate": command(0, terminate),
 			"repeat":    command(3, repeat),
 			"hangup":    command(0, hangup),
@@ -114,6 +116,21 @@ func get(ts *testscript.TestScript, args []string) {
 		}
 		return err
 	})
+}
+
+func post(ts *testscript.TestScript, args []string) {
+	req, err := http.NewRequest(http.MethodPost, "http://127.0.0.1:"+ts.Getenv("PORT")+args[0], nil)
+	ts.Check(err)
+	for _, header := range args[1:] {
+		name, value, _ := strings.Cut(header, "=")
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s\n%s", resp.Status, body)
 }
 
 // try does what others need time for.

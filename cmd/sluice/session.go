@@ -6,15 +6,18 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"sluice/internal/config"
 	"sluice/internal/daemon"
 	"sluice/internal/ops"
+	"sluice/internal/otlp"
+	"sluice/internal/page"
 )
 
 // session runs pipelines side by side, and shows and reports what they do.
@@ -29,7 +32,10 @@ type session struct {
 	adjust    func([]*config.Pipeline) error // what flags say of pipelines; nil: nothing
 	dry       *rehearsal                     // nil: a real run
 	stdout    io.Writer
+	pprof     bool // profiles are served over http
 
+	began   time.Time
+	events  *ops.Events
 	console *ops.Console
 	log     *slog.Logger
 	board   *ops.Board
@@ -45,6 +51,9 @@ func (s *session) run(ctx context.Context) (err error) {
 	if s.console, s.log, err = s.view.open(); err != nil {
 		return err
 	}
+	s.began = time.Now()
+	s.log, s.events = ops.Keep(s.log)
+	defer s.events.Flush()
 	slog.SetDefault(s.log) // for what is logged outside of passes
 	jobs, err := s.jobs(s.file, s.pipelines)
 	if err != nil {
@@ -94,11 +103,14 @@ func (s *session) move(ctx context.Context, c *daemon.Configuration) error {
 	})
 	var g errgroup.Group
 	if s.http != nil {
-		handler := s.handler()
 		g.Go(func() error {
 			defer stop()
-			return ops.Serve(shown, s.http, handler)
+			return ops.Serve(shown, s.http, s.site().Handler())
 		})
+		g.Go(func() error { ops.Sample(shown, s.board); return nil })
+	}
+	if s.file.OTLP != nil && s.dry == nil {
+		g.Go(func() error { s.pusher().Run(shown); return nil })
 	}
 	g.Go(func() error { s.progress(shown); return nil })
 	g.Go(func() error {
@@ -109,12 +121,29 @@ func (s *session) move(ctx context.Context, c *daemon.Configuration) error {
 	return g.Wait()
 }
 
-// handler answers on what http listens to.
-func (s *session) handler() http.Handler {
-	if s.file.Metrics.GitSync {
-		return ops.Handler(build(), s.board, ops.GitSync{Board: s.board})
+// site is what is served over http.
+func (s *session) site() *ops.Site {
+	return &ops.Site{
+		Build: build(), Board: s.board, Events: s.events, Control: s.daemon, Guard: ops.GuardFor(s.http, s.file.HTTPToken),
+		Memory: int64(s.file.Memory), Started: s.began, Log: s.log, Pprof: s.pprof, Metrics: s.registry(), Page: page.Handler(),
 	}
-	return ops.Handler(build(), s.board)
+}
+
+// registry has all metrics.
+func (s *session) registry() *prometheus.Registry {
+	var others []prometheus.Collector
+	if s.file.Metrics.GitSync {
+		others = append(others, ops.GitSync{Board: s.board})
+	}
+	return ops.Registry(build(), s.board, int64(s.file.Memory), others...)
+}
+
+// pusher pushes metrics to a collector.
+func (s *session) pusher() *otlp.Pusher {
+	return &otlp.Pusher{
+		Config: s.file.OTLP, From: s.registry(), Version: build().Version, Began: s.began,
+		Failed: func(err error) { s.log.Warn("metrics were not pushed", "error", err) },
+	}
 }
 
 func (s *session) progress(ctx context.Context) {

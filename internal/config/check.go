@@ -22,6 +22,15 @@ func (d *decoder) check(f *File) {
 			d.fail(d.places["http"], spot{name: "http"}, "%q is no address with a port, such as 127.0.0.1:9600", f.HTTP)
 		}
 	}
+	if at, given := d.places["http_token"]; given && f.HTTP == "" && !d.failed["http"] {
+		d.fail(at, spot{name: "http_token"}, "it is that of http, which is not given")
+	}
+	if f.OTLP != nil {
+		for _, p := range f.OTLP.Problems() {
+			option := join("otlp", p.Option)
+			d.problems(stagePlace{d.near(option, d.places["otlp"]), spot{}}, kind.Problem{Option: option, Message: p.Message})
+		}
+	}
 	if f.Metrics.GitSync && f.HTTP == "" {
 		d.fail(d.places["metrics.git_sync"], spot{name: "metrics.git_sync"}, "nobody can ask for metrics: give http an address")
 	}

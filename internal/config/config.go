@@ -16,6 +16,7 @@ import (
 	"sluice/internal/daemon"
 	"sluice/internal/kind"
 	"sluice/internal/letters"
+	"sluice/internal/otlp"
 	"sluice/internal/unit"
 	"sluice/sinks"
 	"sluice/sources"
@@ -41,11 +42,13 @@ type Kinds struct {
 
 // File is a configuration that was found to be without errors.
 type File struct {
-	State     string      `yaml:"state" default:"./state" doc:"Directory of what pipelines know between runs, one file for each; relative to the working directory."`
-	Memory    unit.Bytes  `yaml:"memory" default:"80MiB" min:"16MiB" doc:"Memory of the process: its resident size stays under this plus 60 MB. If it is not given, and pipelines that run side by side take more for one lane each: as much as that."`
-	HTTP      string      `yaml:"http" doc:"Address for /healthz, /readyz and /metrics, such as 127.0.0.1:9600; there is none if it is not given."`
-	Metrics   Metrics     `yaml:"metrics" doc:"What /metrics shows beside the metrics of Sluice."`
-	Pipelines []*Pipeline `yaml:"pipelines" required:"true" doc:"The pipelines, each below its name: lower case letters and digits, then also . _ and -, at most 64."` // in the order of the file
+	State     string       `yaml:"state" default:"./state" doc:"Directory of what pipelines know between runs, one file for each; relative to the working directory."`
+	Memory    unit.Bytes   `yaml:"memory" default:"80MiB" min:"16MiB" doc:"Memory of the process: its resident size stays under this plus 60 MB. If it is not given, and pipelines that run side by side take more for one lane each: as much as that."`
+	HTTP      string       `yaml:"http" doc:"Address of the status page, /api/v1, /metrics, /healthz and /readyz, such as 127.0.0.1:9600; there is none if it is not given."`
+	HTTPToken unit.Secret  `yaml:"http_token" doc:"Who pauses, resumes or begins passes over http has to send it, as Authorization: Bearer TOKEN. Without it, only this machine can, and only if http is an address of its own such as 127.0.0.1."`
+	OTLP      *otlp.Config `yaml:"otlp" doc:"Pushes metrics to a collector of OpenTelemetry, by OTLP over HTTP: for runs that end before anybody scrapes them."`
+	Metrics   Metrics      `yaml:"metrics" doc:"What /metrics shows beside the metrics of Sluice."`
+	Pipelines []*Pipeline  `yaml:"pipelines" required:"true" doc:"The pipelines, each below its name: lower case letters and digits, then also . _ and -, at most 64."` // in the order of the file
 
 	grows bool // memory was not given
 }

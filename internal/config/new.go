@@ -21,7 +21,8 @@ func New(pipeline string, settings []Setting, opts Options) (*File, error) {
 	root.child("pipelines").children = map[string]*branch{pipeline: inner}
 	for _, s := range settings {
 		to := inner
-		if o, _ := find(optionsOf(fileType), s.Path); o != nil {
+		first, _, _ := strings.Cut(s.Path, ".")
+		if o, _ := find(optionsOf(fileType), first); o != nil {
 			to = root
 		}
 		to.add(s)

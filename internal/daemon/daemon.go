@@ -33,6 +33,7 @@ type Job struct {
 type Opened struct {
 	Pipeline *pipeline.Pipeline
 	Notes    []string                        // for its reports
+	About    ops.About                       // for those who look at it
 	Recover  func() error                    // before each pass: sees to it that the state can be used
 	Serve    func(ctx context.Context) error // what is done also between passes, until ctx ends; nil: nothing
 	Close    func() error
@@ -105,6 +106,7 @@ func (d *Daemon) hire(j Job, old *worker) *worker {
 // start lets a worker work until ctx ends or it is stopped.
 func (d *Daemon) start(ctx context.Context, g *errgroup.Group, w *worker) {
 	ctx, w.stop = context.WithCancel(ctx)
+	w.watch.Care(func(c *ops.Care) { c.Interval = longest(w.job.Schedule, time.Now()) })
 	g.Go(func() error {
 		defer close(w.done)
 		defer w.stop()
@@ -126,20 +128,13 @@ func (d *Daemon) all() []*worker {
 	return slices.Clone(d.workers)
 }
 
-// ErrUnknown is wrapped by the error of what names no pipeline that runs.
-var ErrUnknown = errors.New("no such pipeline")
-
-// ErrPaused is wrapped by the error of what cannot be done while a pipeline is
-// paused.
-var ErrPaused = errors.New("the pipeline is paused")
-
 func (d *Daemon) worker(name string) (*worker, error) {
 	for _, w := range d.all() {
 		if w.job.Name == name {
 			return w, nil
 		}
 	}
-	return nil, fmt.Errorf("%s: %w", name, ErrUnknown)
+	return nil, fmt.Errorf("%s: %w", name, ops.ErrUnknown)
 }
 
 // Pause stops the pass of a pipeline, which drains, and lets none begin until

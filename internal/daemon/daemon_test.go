@@ -211,7 +211,7 @@ func TestAPauseStopsThePassAndResumeGoesOn(t *testing.T) {
 		if s := r.snapshot(t, "p"); !s.Care.Paused || s.Running || s.Pass != 1 || s.Ended[ops.Stopped] != 1 || s.Care.Failures != 0 {
 			t.Errorf("got %+v, want it paused in pass 1", s)
 		}
-		if err := r.RunNow("p"); !errors.Is(err, daemon.ErrPaused) {
+		if err := r.RunNow("p"); !errors.Is(err, ops.ErrPaused) {
 			t.Errorf("got %v, want that it is paused", err)
 		}
 		if err := r.Resume("p"); err != nil {
@@ -221,7 +221,7 @@ func TestAPauseStopsThePassAndResumeGoesOn(t *testing.T) {
 		if s := r.snapshot(t, "p"); s.Care.Paused || s.Ended[ops.Complete] != 1 {
 			t.Errorf("got %+v, want pass 1 complete", s)
 		}
-		if err := r.Pause("q"); !errors.Is(err, daemon.ErrUnknown) {
+		if err := r.Pause("q"); !errors.Is(err, ops.ErrUnknown) {
 			t.Errorf("got %v, want that there is none", err)
 		}
 	})

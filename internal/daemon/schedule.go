@@ -102,6 +102,23 @@ func (c *Cron) first(wall time.Time) time.Time {
 	return at
 }
 
+// longest is the longest time between passes that are due in the next time to
+// come; 0 without a schedule.
+func longest(s Schedule, now time.Time) (most time.Duration) {
+	if s == nil {
+		return 0
+	}
+	last := s.Next(now, now)
+	for range 20 {
+		next := s.Next(last, last)
+		if next.IsZero() {
+			break
+		}
+		most, last = max(most, next.Sub(last)), next
+	}
+	return most
+}
+
 // The bounds of waiting after failures.
 const (
 	shortestWait = time.Second

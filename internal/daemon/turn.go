@@ -73,7 +73,7 @@ func (w *worker) runNow() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.paused {
-		return fmt.Errorf("%s: %w", w.job.Name, ErrPaused)
+		return fmt.Errorf("%s: %w", w.job.Name, ops.ErrPaused)
 	}
 	w.now = true
 	w.look()

@@ -61,6 +61,7 @@ func (w *worker) open(ctx context.Context) error {
 	}
 	w.opened = o
 	w.watch.Use(o.Pipeline, o.Notes)
+	w.watch.Describe(o.About)
 	return nil
 }
 

@@ -19,6 +19,9 @@ const (
 	classes
 )
 
+// classNames are what metrics call them.
+var classNames = [classes]string{"listing", "reading", "writing"}
+
 // class is that of a request.
 func (r *request) class() int {
 	switch {
@@ -43,7 +46,9 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
 	}
 	begun := time.Now()
 	resp, err := c.roundTrip(ctx, r)
-	if limit, why := gate.Leave(pace.Reply{Begun: begun, Busy: overload(ctx, err), Err: err}); why != "" {
+	limit, why := gate.Leave(pace.Reply{Begun: begun, Busy: overload(ctx, err), Err: err})
+	pipeline.Limited(ctx, classNames[r.class()], limit)
+	if why != "" {
 		pipeline.Logger(ctx).Debug("fewer requests at the same time", "operation", r.op, "now", limit, "because", why)
 	}
 	if e := new(Error); errors.As(err, &e) && e.After > 0 {

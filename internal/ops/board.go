@@ -39,12 +39,6 @@ func (b *Board) Remove(w *Watch) {
 	b.watches = slices.DeleteFunc(b.watches, func(other *Watch) bool { return other == w })
 }
 
-// Configuration is what became of the configuration when it was read last.
-type Configuration struct {
-	At    time.Time // zero: it was read when the process began, and not since
-	Error string    // "": it is in use
-}
-
 // Loaded says that the configuration was read again, and what was wrong with it.
 func (b *Board) Loaded(err error) {
 	b.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,9 +18,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// source is one lane of n items of one record each, an item a second.
+// source is lanes of n items of one record each, an item a second: one lane, or
+// those that are named.
 type source struct {
 	n       int
+	lanes   []string
 	expect  int64
 	lost    int // at this item the position is lost, once
 	fail    error
@@ -30,11 +33,20 @@ type source struct {
 func (s *source) Open(context.Context, *pipeline.Pass) (pipeline.Reader, error) { return s, nil }
 
 func (s *source) Plan(context.Context) ([]pipeline.Lane, error) {
-	return []pipeline.Lane{{Name: "a", ID: "a", Records: s.expect}}, s.planErr
+	var lanes []pipeline.Lane
+	for _, name := range s.lanes {
+		lanes = append(lanes, pipeline.Lane{Name: name, ID: name, Records: s.expect})
+	}
+	if len(s.lanes) == 0 {
+		lanes = []pipeline.Lane{{Name: "a", ID: "a", Records: s.expect}}
+	}
+	return lanes, s.planErr
 }
 
 func (s *source) Read(ctx context.Context, _ pipeline.Lane, from pipeline.Position, out chan<- *pipeline.Item) error {
-	s.from = append(s.from, from.Token)
+	if len(s.lanes) == 0 {
+		s.from = append(s.from, from.Token)
+	}
 	begin := 0
 	fmt.Sscan(from.Token, &begin)
 	quota := pipeline.NewQuota(3)
@@ -66,8 +78,8 @@ func (s *source) Close() error { return nil }
 // sink takes everything, and buries record number dead.
 type sink struct {
 	finished int64 // deleted by Finish
-	dead     int
-	taken    int
+	dead     int64
+	taken    atomic.Int64
 }
 
 func (s *sink) Open(context.Context, *pipeline.Pass) (pipeline.Writer, error) { return s, nil }
@@ -78,7 +90,7 @@ func (s *sink) Write(ctx context.Context, _ pipeline.Lane, _ string, in <-chan *
 		if !ok {
 			return err
 		}
-		if s.taken++; s.taken == s.dead {
+		if s.taken.Add(1) == s.dead {
 			if err := it.Bury(ctx, 0, []byte("{}"), fmt.Errorf("refused")); err != nil {
 				return err
 			}

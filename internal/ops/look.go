@@ -1,11 +1,8 @@
 package ops
 
 import (
-	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -15,6 +12,14 @@ type look struct {
 	records, bytes float64       // a second, over the last half minute
 	done           float64       // of 1; negative if unknown
 	left           time.Duration // negative if unknown
+	lanes          []laneLook    // that move; none if there is but one
+}
+
+// laneLook is what progress shows of a lane.
+type laneLook struct {
+	name string
+	done float64 // of 1; negative if unknown
+	text string
 }
 
 // looker looks at one pipeline again and again.
@@ -45,7 +50,7 @@ func (ls *lookers) at(b *Board) []*looker {
 
 func (l *looker) look(now time.Time) look {
 	s := l.watch.Snapshot()
-	v := look{Snapshot: s, done: -1, left: -1}
+	v := look{Snapshot: s, done: -1, left: -1, lanes: l.lanes()}
 	v.records = l.records.add(now, s.Total.Read+s.Total.Created)
 	v.bytes = l.bytes.add(now, max(s.Total.BytesRead, s.Total.BytesWritten))
 	have, of, speed := s.Counts.Read+s.Counts.Created, s.Records, v.records
@@ -62,37 +67,34 @@ func (l *looker) look(now time.Time) look {
 	return v
 }
 
-// text is the line beside a bar, without the name of the pipeline.
-func (v look) text() string {
-	switch {
-	case !v.Running && v.Last != "":
-		return string(v.Last)
-	case v.Pass == 0:
-		return "begins"
+// lanes are those that move, of a pass that has several.
+func (l *looker) lanes() (lanes []laneLook) {
+	s, _ := l.watch.Status()
+	if len(s.Lanes) < 2 {
+		return nil
 	}
-	var parts []string
-	add := func(show bool, s string) {
-		if show {
-			parts = append(parts, s)
+	for _, lane := range s.Lanes {
+		if !lane.Open || lane.State.Ended {
+			continue
 		}
+		c := lane.State.Counts
+		v := laneLook{name: lane.Name, done: -1, text: size(max(c.BytesRead, c.BytesWritten))}
+		have, of := c.Read+c.Created, lane.Records
+		if c.Unknown == 0 && have > 0 {
+			v.text = count(have) + " records"
+		}
+		if of <= 0 {
+			have, of = c.BytesRead, lane.Bytes
+		}
+		if of > 0 {
+			v.done = min(1, float64(have)/float64(of))
+		}
+		lanes = append(lanes, v)
 	}
-	c := v.Counts
-	counted := c.Unknown == 0 && c.Read+c.Created > 0
-	add(v.done >= 0, strconv.Itoa(int(100*v.done))+"%")
-	add(v.left >= 0, "ETA "+span(v.left))
-	add(counted, count(c.Read+c.Created)+" records")
-	add(counted, count(int64(v.records))+"/s")
-	add(true, size(max(c.BytesRead, c.BytesWritten)))
-	add(!counted, size(int64(v.bytes))+"/s")
-	add(c.ObjectsRead > 0, count(c.ObjectsRead)+" objects in")
-	add(c.ObjectsWritten > 0, count(c.ObjectsWritten)+" objects out")
-	add(true, fmt.Sprintf("lanes %d/%d, %d open", v.Lanes.Ended, v.Lanes.Total, v.Lanes.Open))
-	add(len(v.Retries) > 0, count(sum(v.Retries))+" retries")
-	add(c.Dead > 0, count(c.Dead)+" dead")
-	return strings.Join(parts, "  ")
+	return lanes
 }
 
-// attrs is the same for a line of the log.
+// attrs is what a line of the log says of it.
 func (v look) attrs() []slog.Attr {
 	c := v.Counts
 	attrs := []slog.Attr{

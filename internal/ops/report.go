@@ -152,7 +152,7 @@ func (r Report) Log(log *slog.Logger, name string) {
 	if r.Error != "" {
 		attrs = append(attrs, slog.String("error", r.Error))
 	}
-	log.LogAttrs(context.Background(), level, "pass ended", attrs...)
+	log.LogAttrs(context.Background(), level, passEvent, attrs...)
 }
 
 // disagree checks the promise once more where it is made: what was read is

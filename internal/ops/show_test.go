@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"golang.org/x/sync/errgroup"
 
@@ -167,6 +168,26 @@ old: complete but for 2 dead letters: see dead/old for the reasons.
 	}
 }
 
+func TestTheSummaryOfANarrowTerminalIsParagraphs(t *testing.T) {
+	rs := ops.Reports{"logs": {Outcome: ops.Complete, Records: ops.Records{Read: 1234567, Written: 1234567}, Bytes: ops.Bytes{Read: 3 << 30, Written: 812 << 20}, Seconds: 10}}
+	want := `logs: complete
+  records  1,234,567 in, 1,234,567 out
+  bytes    3.00 GiB in, 812 MiB out
+  objects  0 in, 0 out
+  dead     0
+  speed    10.0 s, 0 records/s
+`
+	for _, width := range []int{0, 60, 200} {
+		var b bytes.Buffer
+		if err := rs.Summary(&b, []string{"logs"}, ops.Style{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		if got, narrow := b.String(), width == 60; (got == want) != narrow || !narrow && !strings.HasPrefix(got, "PIPELINE") {
+			t.Errorf("width %d: got:\n%s", width, got)
+		}
+	}
+}
+
 func TestProgressIsALineEveryTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(&source{n: 40, expect: 40}, &sink{}, newStore())
@@ -197,37 +218,12 @@ func TestProgressIsALineEveryTenSeconds(t *testing.T) {
 	})
 }
 
-func TestBarsStayBelowTheLogAndAreGoneAtTheEnd(t *testing.T) {
-	r, f, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
+func site(s ops.Site, others ...prometheus.Collector) http.Handler {
+	if s.Board == nil {
+		s.Board = new(ops.Board)
 	}
-	c := ops.NewConsole(f, func(string) string { return "" })
-	if c.Terminal || c.Color {
-		t.Error("got a terminal, want a pipe")
-	}
-	c.Terminal = true
-	w := watch(&source{n: 2, expect: 2}, &sink{}, newStore())
-	ctx, stop := context.WithCancel(t.Context())
-	var g errgroup.Group
-	g.Go(func() error { ops.Bars(ctx, c, ops.NewBoard(w)); return nil })
-	g.Go(func() error {
-		defer stop()
-		w.Pass(ctx)
-		return nil
-	})
-	io.WriteString(c, "a line of the log\n")
-	g.Wait()
-	io.WriteString(c, "the end\n")
-	f.Close()
-	all, _ := io.ReadAll(r)
-	got := string(all)
-	if !strings.Contains(got, "a line of the log\n") || !strings.HasSuffix(got, "the end\n") {
-		t.Errorf("got %q, want the lines of the log and the end", got)
-	}
-	if !strings.Contains(got, "p [===") || !strings.Contains(got, "%  ETA") {
-		t.Errorf("got %q, want a bar", got)
-	}
+	s.Metrics = ops.Registry(s.Build, s.Board, s.Memory, others...)
+	return s.Handler()
 }
 
 func TestMetricsFollowTheWatch(t *testing.T) {
@@ -237,7 +233,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 		w.Pass(t.Context())
 	})
 	rec := httptest.NewRecorder()
-	ops.Handler(ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, ops.NewBoard(w)).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	site(ops.Site{Build: ops.Build{Version: `v"1`, Commit: "c", Go: "g"}, Board: ops.NewBoard(w), Memory: 80 << 20}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 	got := rec.Body.String()
 	for _, want := range []string{
 		`sluice_build_info{commit="c",go="g",version="v\"1"} 1`,
@@ -264,7 +260,7 @@ func TestMetricsFollowTheWatch(t *testing.T) {
 func TestReadinessFollowsTheState(t *testing.T) {
 	st := newStore()
 	w := watch(&source{n: 0}, &sink{}, st)
-	h := ops.Handler(ops.Build{}, ops.NewBoard(w))
+	h := site(ops.Site{Board: ops.NewBoard(w)})
 	ask := func(path string) int {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
@@ -283,6 +279,54 @@ func TestReadinessFollowsTheState(t *testing.T) {
 	}
 }
 
+// TestADegradedDestinationDoesNotFlipReadiness: to be taken out of service would
+// help nobody.
+func TestADegradedDestinationDoesNotFlipReadiness(t *testing.T) {
+	w := watch(&source{n: 0, fail: io.ErrClosedPipe}, &sink{}, newStore())
+	if r := w.Pass(t.Context()); r.Outcome != ops.Failed {
+		t.Fatalf("got %s, want failed", r.Outcome)
+	}
+	w.Care(func(c *ops.Care) { c.Failures, c.Stalled = 9, &ops.Stall{} })
+	b := ops.NewBoard(w)
+	b.Loaded(io.ErrUnexpectedEOF) // the configuration before it is in use
+	rec := httptest.NewRecorder()
+	site(ops.Site{Board: b}).ServeHTTP(rec, httptest.NewRequest("GET", "/readyz", nil))
+	if rec.Code != http.StatusOK {
+		t.Errorf("got %d %s, want ready", rec.Code, rec.Body)
+	}
+}
+
+// TestTheFieldsOfTheLogAreDocumented: those of the lines that others read.
+func TestTheFieldsOfTheLogAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	log := ops.NewLogger(&b, true, slog.LevelInfo)
+	ops.Report{Outcome: ops.Failed, Error: "no"}.Log(log, "p")
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(&source{n: 20, expect: 20}, &sink{}, newStore())
+		ctx, stop := context.WithCancel(t.Context())
+		var g errgroup.Group
+		g.Go(func() error { ops.Lines(ctx, log, ops.NewBoard(w)); return nil })
+		w.Pass(ctx)
+		stop()
+		g.Wait()
+	})
+	for line := range strings.Lines(b.String()) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatal(err)
+		}
+		for name := range fields {
+			if !bytes.Contains(page, []byte("`"+name+"`")) {
+				t.Errorf("%s of %s is not in README.md", name, fields["msg"])
+			}
+		}
+	}
+}
+
 func TestServingEndsWithItsContext(t *testing.T) {
 	ln, err := ops.Listen(t.Context(), ":0")
 	if err != nil {
@@ -296,7 +340,7 @@ func TestServingEndsWithItsContext(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var g errgroup.Group
-	g.Go(func() error { return ops.Serve(ctx, ln, ops.Handler(ops.Build{}, new(ops.Board))) })
+	g.Go(func() error { return ops.Serve(ctx, ln, site(ops.Site{Board: new(ops.Board)})) })
 	resp, err := http.Get("http://" + ln.Addr().String() + "/healthz")
 	if err != nil {
 		t.Fatal(err)
@@ -317,7 +361,7 @@ func (wide) Directories() int64 { return 3 }
 func TestMetricsHaveTheNamesOfGitSyncOnRequest(t *testing.T) {
 	ask := func(b *ops.Board) string {
 		rec := httptest.NewRecorder()
-		ops.Handler(ops.Build{}, b, ops.GitSync{Board: b}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+		site(ops.Site{Board: b}, ops.GitSync{Board: b}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 		return rec.Body.String()
 	}
 	plain, synced := ops.NewWatch("plain"), ops.NewWatch("p")

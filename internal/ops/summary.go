@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // Style is how a summary is written.
 type Style struct {
 	Color   bool
+	Width   int               // of the terminal, in columns; 0: any
 	Again   string            // what to do about a pass that is not complete: "run again to resume"
 	Letters map[string]string // where dead letters are, by pipeline
 }
@@ -28,7 +30,11 @@ func (rs Reports) Summary(out io.Writer, names []string, style Style) error {
 			fmt.Fprintf(&below, "\n%s: %s\n", name, advice)
 		}
 	}
-	_, err := io.WriteString(out, table(rows, style.Color)+below.String())
+	text := table(rows, style.Color)
+	if style.Width > 0 && columns(rows) > style.Width {
+		text = list(rows, style.Color)
+	}
+	_, err := io.WriteString(out, text+below.String())
 	return err
 }
 
@@ -77,12 +83,7 @@ func plural(n int64, noun string) string {
 // table aligns the rows: the first two columns to the left, figures to the
 // right. The second is the outcome, which has a colour.
 func table(rows [][]string, color bool) string {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
+	widths := widths(rows)
 	var b strings.Builder
 	for _, row := range rows {
 		fmt.Fprintf(&b, "%-*s  %s", widths[0], row[0], colored(row[1], widths[1], color))
@@ -94,11 +95,43 @@ func table(rows [][]string, color bool) string {
 	return b.String()
 }
 
+// list is the table for a terminal that is too narrow for it: each row is a
+// paragraph.
+func list(rows [][]string, color bool) string {
+	var b strings.Builder
+	for _, row := range rows[1:] {
+		fmt.Fprintf(&b, "%s: %s\n", row[0], colored(row[1], 0, color))
+		for _, line := range [][3]string{{"records", row[2], row[3]}, {"bytes", row[4], row[5]}, {"objects", row[6], row[7]}} {
+			fmt.Fprintf(&b, "  %-8s %s in, %s out\n", line[0], line[1], line[2])
+		}
+		fmt.Fprintf(&b, "  %-8s %s\n", "dead", row[8])
+		fmt.Fprintf(&b, "  %-8s %s s, %s records/s\n", "speed", row[9], row[10])
+	}
+	return b.String()
+}
+
+func widths(rows [][]string) []int {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	return widths
+}
+
+// columns is how wide the table is.
+func columns(rows [][]string) (n int) {
+	for _, w := range widths(rows) {
+		n += w + 2
+	}
+	return n - 2
+}
+
 func colored(outcome string, width int, color bool) string {
-	code := map[Outcome]string{Complete: "32", Partial: "33", Stopped: "33", Failed: "31"}[Outcome(outcome)]
 	text := fmt.Sprintf("%-*s", width, outcome)
-	if !color || code == "" {
+	if !color {
 		return text
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return paint(text, outcomeColor(Outcome(outcome)))
 }

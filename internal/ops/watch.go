@@ -24,6 +24,7 @@ type Watch struct {
 	care    Care
 	running bool
 	before  pipeline.Status            // of the last run: what Status gives until the new one has its plan
+	done    int64                      // records in total when the run began
 	pass    int64                      // whose counts are in seen
 	seen    map[string]pipeline.Counts // of lanes, by name: what is in total
 	total   pipeline.Counts            // of this process; none goes back
@@ -31,23 +32,61 @@ type Watch struct {
 	ended   map[Outcome]int64          // runs, by outcome
 	last    *Report                    // of the run that ended last
 	success time.Time                  // when a pass was last complete
-	took    Times                      // of the runs that have ended
+	covered time.Time                  // when the last complete pass began, also of earlier processes
+	about   About
+	history history
+	taken   []figures
+
+	stages     map[string]stageTotal    // by name
+	stagesSeen map[laneStage]stageTotal // what is in stages
+	dead       *dead
+	took       Times // of the runs that have ended
 }
+
+// About is what a pipeline is, for those who look at it.
+type About struct {
+	Stages        []Named // in order
+	Configuration string  // YAML: in effect, without secrets
+	Letters       string  // where dead letters are; "": nowhere
+	Named         bool    // commands can name it: it is in a configuration
+	Lane, Shared  int64   // bytes that a lane takes at most, and all together beside that
+}
+
+// Named is a stage.
+type Named struct{ Name, Kind string }
 
 // NewWatch is the watch of a pipeline of that name that is not there yet.
 func NewWatch(name string) *Watch {
-	return &Watch{name: name, store: &watchedStore{}, retries: map[string]int64{}, ended: map[Outcome]int64{}}
+	return &Watch{name: name, store: &watchedStore{}, retries: map[string]int64{}, ended: map[Outcome]int64{}, stages: map[string]stageTotal{}, dead: &dead{}}
 }
 
 // Use watches p, which runs under the watch from then on: its Source and its
-// Store are wrapped. It may take the place of another that no longer runs; what
-// is counted in this process goes on. notes are for the reports.
+// Store are wrapped, and Dead if it has one. It may take the place of another
+// that no longer runs; what is counted in this process goes on. notes are for the
+// reports.
 func (w *Watch) Use(p *pipeline.Pipeline, notes []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.p, w.notes, w.pass, w.seen = p, notes, 0, nil
+	w.p, w.notes, w.pass, w.seen, w.stagesSeen = p, notes, 0, nil, nil
+	w.history.load(p.Store)
+	if saved, err := pipeline.Load(p.Store); err == nil { // else the next pass says what is wrong
+		w.covered = saved.Covered
+	}
+	if w.success.IsZero() {
+		w.success = w.history.success()
+	}
 	w.store = &watchedStore{Store: p.Store}
 	p.Store, p.Source = w.store, watchedSource{p.Source, w}
+	if p.Dead != nil {
+		p.Dead = watchedLetters{p.Dead, w.dead}
+	}
+}
+
+// Describe says what the pipeline is.
+func (w *Watch) Describe(a About) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.about = a
 }
 
 // Name is the name of the pipeline.
@@ -62,14 +101,8 @@ type Care struct {
 	Paused   bool
 	Stalled  *Stall // nil: it moves, or need not
 	Hooks    int64  // hooks that failed in this process
-}
 
-// Stall says where a pass hangs.
-type Stall struct {
-	Since time.Time
-	Stage string // the source, a transform or the sink
-	Lane  string // "": no lane has begun, or all have ended
-	Doing string // what the stage does, as far as is known
+	Interval time.Duration // the longest between passes that are due; 0: none are
 }
 
 // Care lets f change what the supervisor says.
@@ -92,15 +125,23 @@ func (w *Watch) Fail(err error) Report {
 // Pass runs one pass, as [pipeline.Pipeline.Run] does, and reports on it.
 func (w *Watch) Pass(ctx context.Context) Report {
 	began := time.Now()
-	w.mu.Lock()
-	p, notes := w.p, w.notes
-	w.before, _ = p.Status()
-	w.running = true
-	done := w.total.Read + w.total.Created
-	w.mu.Unlock()
-
+	p := w.begin()
 	res, err := p.Run(ctx)
+	r := w.end(p, began, res, err)
+	w.remember(r, began)
+	return r
+}
 
+func (w *Watch) begin() *pipeline.Pipeline {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.before, _ = w.p.Status()
+	w.running, w.taken = true, nil
+	w.done = w.total.Read + w.total.Created
+	return w.p
+}
+
+func (w *Watch) end(p *pipeline.Pipeline, began time.Time, res pipeline.Result, err error) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s, _ := p.Status()
@@ -109,17 +150,21 @@ func (w *Watch) Pass(ctx context.Context) Report {
 		s = pipeline.Status{Pass: res.Pass} // it ended before it had a plan
 	}
 	w.total.Deleted += max(0, res.Counts.Deleted-deleted(s.Lanes)) // what Finish did
+	s.Retries = res.Retries
 	for cause, n := range s.Retries {
 		w.retries[cause] += n
 	}
 	r := NewReport(res, s, err)
-	r.Notes = notes
+	r.Notes = w.notes
 	took := time.Since(began)
-	r.Seconds = took.Round(time.Millisecond).Seconds()
 	w.took.add(took)
-	r.moved = w.total.Read + w.total.Created - done
+	r.Seconds = took.Round(time.Millisecond).Seconds()
+	r.moved = w.total.Read + w.total.Created - w.done
 	if r.Outcome == Complete || r.Outcome == Partial {
 		w.success = time.Now()
+		if !s.Began.IsZero() {
+			w.covered = s.Began
+		}
 	}
 	w.running, w.last = false, &r
 	w.ended[r.Outcome]++
@@ -182,6 +227,7 @@ func (w *Watch) observe(s pipeline.Status) {
 	if s.Pass == 0 {
 		return
 	}
+	w.observeStages(s)
 	if s.Pass != w.pass {
 		w.pass, w.seen = s.Pass, map[string]pipeline.Counts{}
 	}
@@ -240,6 +286,13 @@ type Snapshot struct {
 	Saved   time.Time         // when the state was last written; zero if it was not
 	Success time.Time         // when a pass was last complete; likewise
 	Took    Times             // of the passes that ended in this process
+
+	stages         map[string]stageTotal
+	dead           []DeadReason
+	lag            Lag
+	limits         map[pipeline.Limit]int
+	reserved, held int64
+	writable       bool
 }
 
 // Snapshot returns what the pipeline is doing now.
@@ -248,23 +301,21 @@ func (w *Watch) Snapshot() Snapshot {
 	defer w.mu.Unlock()
 	s, _ := w.status()
 	w.observe(s)
-	saved, _ := w.store.last()
+	saved, failed := w.store.last()
+	v := w.view(s, time.Now())
 	shot := Snapshot{
+		stages: maps.Clone(w.stages), dead: w.dead.list(), lag: v.Lag, limits: s.Limits, writable: !failed,
 		Name: w.name, Care: w.care, Running: w.running, Pass: s.Pass, Lanes: countLanes(s.Lanes),
-		Total: w.total, Retries: maps.Clone(w.retries), Ended: maps.Clone(w.ended),
+		Total: w.total, Retries: w.retried(s), Ended: maps.Clone(w.ended),
 		Saved: saved, Success: w.success, Took: w.took.clone(),
 	}
+	shot.reserved, shot.held = memoryOf(s, w.about)
 	if w.last != nil {
 		shot.Last = w.last.Outcome
 	}
 	shot.Records, shot.Bytes = expected(s.Lanes)
 	for _, l := range s.Lanes {
 		shot.Counts.Add(l.State.Counts)
-	}
-	if w.running && !(s.Pass == w.before.Pass && maps.Equal(s.Retries, w.before.Retries)) {
-		for cause, n := range s.Retries {
-			shot.Retries[cause] += n
-		}
 	}
 	return shot
 }

@@ -115,8 +115,9 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// fewer says that the gate lets fewer requests wait, if it does.
+// fewer says how many requests the gate lets wait, and that they are fewer, if so.
 func fewer(ctx context.Context, limit int, why string) {
+	pipeline.Limited(ctx, "all", limit)
 	if why != "" {
 		pipeline.Logger(ctx).Debug("fewer requests wait for a reply at the same time", "now", limit, "because", why)
 	}

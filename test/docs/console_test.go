@@ -13,6 +13,7 @@ import (
 // elsewhere is commands that are not run here: how they begin, and why. Nothing
 // is shown of what they print.
 var elsewhere = map[string]string{
+	"curl -H 'X-Sluice":          "needs a daemon: internal/ops tests the API",
 	"docker ":                    "builds images: test/deploy looks at the Dockerfile",
 	"go run ./test/servers/with": "the servers run already",
 	"go test ":                   "this is a test; that the tests exist is one of its own",

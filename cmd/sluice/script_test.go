@@ -35,6 +35,13 @@ func TestMain(m *testing.M) {
 //	terminate                        sends SIGTERM to what runs in the background
 //	hangup                           sends SIGHUP to what runs in the background
 //	repeat TEXT N FILE               writes TEXT N times and a newline to FILE
+//	search METHOD PATH [BODY]        asks $OPENSEARCH
+//	s3 METHOD PATH [BODY]            asks $S3, as its owner
+//	s3user NAME                      makes a user of $S3 with the secret of its owner, who may do nothing
+//	refuse PATTERN                   lets $PROXY stand before $OPENSEARCH and refuse what matches, as METHOD PATH
+//
+// Servers are there where the condition [opensearch], [s3] or [versitygw] holds.
+// Indices and buckets that begin with $UNIQUE are deleted at the end.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -45,8 +52,9 @@ func TestScripts(t *testing.T) {
 			port, err := freePort()
 			e.Setenv("PORT", port)
 			e.Setenv("NO_COLOR", "1")
-			return err
+			return errors.Join(err, offer(e))
 		},
+		Condition: offered,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":     command(2, exits),
 			"until":     command(2, until),
@@ -55,6 +63,10 @@ func TestScripts(t *testing.T) {
 			"terminate": command(0, terminate),
 			"repeat":    command(3, repeat),
 			"hangup":    command(0, hangup),
+			"search":    command(2, askSearch),
+			"s3":        command(2, askStore),
+			"s3user":    command(1, makeUser),
+			"refuse":    command(1, refuse),
 		},
 	})
 }

@@ -87,32 +87,6 @@ func (c *Config) Place(pipelineName string) string {
 	return filepath.Join(c.File.Path, pipelineName)
 }
 
-// Check says what is at the place of the letters. It changes nothing there.
-func (b *Box) Check(ctx context.Context) ([]string, error) {
-	c, list := b.Config, []string{b.Config.Place(b.Pipeline)}
-	switch {
-	case c.S3 != nil:
-		client, err := c.S3.Client(ctx, 1)
-		if err != nil {
-			return nil, err
-		}
-		defer client.Close()
-		return list, client.Reach(ctx)
-	case c.Search != nil:
-		client, err := search.New(c.Search.Config)
-		if err != nil {
-			return nil, err
-		}
-		defer client.Close()
-		_, err = client.Indices(ctx, []string{c.Search.Index})
-		if search.NotFound(err) {
-			return append(list, "it does not exist: the first run makes it"), nil
-		}
-		return list, err
-	}
-	return list, nil
-}
-
 // read gives what was kept of a pipeline, in the order in which it was put as
 // far as that is known: each letter as a line, valid during the call.
 func (c *Config) read(ctx context.Context, pipelineName string, yield func(line []byte) error) error {

@@ -62,7 +62,7 @@ func (c *Client) conditions() string {
 	defer f.mu.Unlock()
 	switch {
 	case !f.asked:
-		return "conditional writes: not known, and not tried"
+		return "conditional writes: not known; a sink tries it when it runs, and in check --write"
 	case f.value:
 		return "conditional writes: honoured, as a probe with an object that was removed again showed"
 	}

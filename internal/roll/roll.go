@@ -61,6 +61,7 @@ import (
 	"io"
 	"time"
 
+	"sluice/internal/check"
 	"sluice/internal/keys"
 	"sluice/internal/kind"
 	"sluice/internal/unit"
@@ -149,6 +150,22 @@ type Spec struct {
 	Key      *keys.Template
 	Manifest *keys.Template // nil: none; see [Manifest]
 	Roll     Options
+}
+
+// Objects is about how many a sink makes of a load: each lane has its own. -1: it
+// is not known.
+func (s Spec) Objects(in check.Load) int64 {
+	if !s.Key.Rolled() {
+		return in.Objects
+	}
+	if in.Bytes < 0 && in.Records < 0 {
+		return -1
+	}
+	n := max(check.Over(in.Bytes, int64(s.Roll.Bytes)), check.Over(in.Records, s.Roll.Records))
+	if in.Bytes == 0 || in.Records == 0 {
+		return 0
+	}
+	return max(n, int64(in.Lanes))
 }
 
 // Writer has the Write and Finish of a [pipeline.Writer]; the sink adds Close.

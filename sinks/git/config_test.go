@@ -1,12 +1,12 @@
 package git_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"sluice/internal/check"
 	"sluice/internal/kind"
 	"sluice/pipeline"
 	"sluice/sinks/git"
@@ -93,10 +93,10 @@ func TestCheckSaysWhereCommitsGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := sink.(interface {
-			Check(context.Context) ([]string, error)
-		}).Check(t.Context())
-		if err != nil || len(got) != 1 || !strings.Contains(got[0], want) {
+		var rep check.Report
+		err = sink.(check.Checker).Check(t.Context(), &rep)
+		got := rep.Found
+		if err != nil || len(got) != 1 || len(rep.Grants) != 1 || rep.Grants[0].Err != nil || !strings.Contains(got[0], want) {
 			t.Errorf("got %q, %v, want %q", got, err, want)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/internal/awscreds"
+	checks "sluice/internal/check"
 	"sluice/internal/kind"
 	"sluice/internal/objects"
 	"sluice/internal/objects/objectstest"
@@ -356,12 +357,14 @@ func TestAMissingBucketIsSaidWhenTheSinkOpens(t *testing.T) {
 		t.Errorf("got %v, want NoSuchBucket", err)
 	}
 	sink, _ := c.Build(kind.Env{})
-	if _, err := sink.(*s3.Sink).Check(t.Context()); err == nil {
+	if err := sink.(*s3.Sink).Check(t.Context(), checks.NewReport()); err == nil {
 		t.Error("check: got no error")
 	}
 	c.Bucket, c.Quirks.ConditionalWrites = b.Name, "probe"
 	sink, _ = c.Build(kind.Env{})
-	got, err := sink.(*s3.Sink).Check(t.Context())
+	rep := &checks.Report{Write: true}
+	err = sink.(*s3.Sink).Check(t.Context(), rep)
+	got := rep.Found
 	said := "conditional writes: honoured, as a probe"
 	if !b.Store.Conditional() {
 		said = "conditional writes: not honoured, as a probe"

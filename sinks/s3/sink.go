@@ -3,11 +3,9 @@ package s3
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"sluice/internal/objects"
 	"sluice/internal/roll"
@@ -143,55 +141,6 @@ const lastWins = "the store does not honour If-None-Match: if another writes the
 
 // probeKey is the key of an object with which a store is tried.
 func (s *Sink) probeKey() string { return s.spec.Key.Literal() + ".sluice-probe-" + rand.Text() }
-
-// Check connects to the bucket and says where objects would go. If it is not
-// known whether the store honours conditions, it writes an object there to try
-// that, and removes it again.
-func (s *Sink) Check(ctx context.Context) ([]string, error) {
-	client, err := s.config.Client(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	if err := client.Reach(ctx); err != nil {
-		return nil, err
-	}
-	if s.config.Overwrite != roll.Always {
-		if _, err := client.Conditional(ctx, s.probeKey()); err != nil {
-			return nil, err
-		}
-	}
-	findings, err := client.Findings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found := append([]string{fmt.Sprintf("bucket %s: objects go to %s", s.config.Bucket, s.spec.Key)}, findings...)
-	return append(found, s.unended(ctx, client)...), nil
-}
-
-var errMany = errors.New("many")
-
-// unended says whether there are uploads that nobody is going to end.
-func (s *Sink) unended(ctx context.Context, client *objects.Client) []string {
-	const many = 1000
-	old := 0
-	err := client.Uploads(ctx, s.spec.Key.Literal(), func(_, _ string, begun time.Time) error {
-		if time.Since(begun) > 24*time.Hour {
-			old++
-		}
-		if old == many {
-			return errMany
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errMany) {
-		return []string{fmt.Sprintf("whether there are uploads that were never ended is not known: %v", err)}
-	}
-	if old == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("%d uploads below %s were begun more than a day ago and not ended; nobody can say whose they are: a lifecycle rule AbortIncompleteMultipartUpload removes such", old, client.Name(s.spec.Key.Literal()))}
-}
 
 // writer writes one pass. Its Finish is that of [roll.Writer].
 type writer struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/check"
 	"sluice/internal/kind"
 	"sluice/sinks/search"
 )
@@ -335,11 +336,13 @@ func TestCheckProposesOneLaneWhereTheOrderCounts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, err := s.(*search.Sink).Check(t.Context())
+		var rep check.Report
+		err = s.(*search.Sink).Check(t.Context(), &rep)
+		list := rep.Lines()
 		if err != nil || strings.Contains(strings.Join(list, "\n"), "with lanes: 1, the last one does") != want {
 			t.Errorf("%+v: %q, %v, want it to propose one lane: %v", env, list, err, want)
 		}
-		if last := list[len(list)-1]; last != "records are written to x-{index}, where {index} is the one that each of them names" {
+		if last := rep.Found[len(rep.Found)-1]; last != "records are written to x-{index}, where {index} is the one that each of them names" {
 			t.Errorf("%q, want it to say where records go", last)
 		}
 	}

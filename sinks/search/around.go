@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"sluice/internal/check"
 	"sluice/internal/kind"
 	"sluice/internal/search"
 	"sluice/internal/unit"
@@ -125,18 +126,18 @@ func (a *Around) free(ctx context.Context, client *search.Client) error {
 	return err
 }
 
-// findings says what would be done, for check.
-func (a *Around) findings(ctx context.Context, client *search.Client) (list []string, err error) {
+// check adds what would be done.
+func (a *Around) check(ctx context.Context, client *search.Client, r *check.Report) error {
 	if _, err := a.Create.document(); err != nil {
-		return nil, err
+		return err
 	}
 	if a.Backfill {
-		list = append(list, "settings of the indices are changed while they are loaded: refresh_interval -1, number_of_replicas 0")
+		r.Say("settings of the indices are changed while they are loaded: refresh_interval -1, number_of_replicas 0")
 	}
 	if a.Alias != "" {
-		list = append(list, fmt.Sprintf("alias %s will stand for what a pass has written to, and for nothing else", a.Alias))
+		r.Say("alias %s will stand for what a pass has written to, and for nothing else", a.Alias)
 	}
-	return list, a.free(ctx, client)
+	return a.free(ctx, client)
 }
 
 // maker says what a missing index is made by.

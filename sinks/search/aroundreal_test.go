@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/check"
 	"sluice/internal/kind"
 	"sluice/internal/unit"
 	"sluice/sinks/search"
@@ -146,8 +147,9 @@ func TestCheckSaysWhatHappensAroundTheLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, err := s.(*search.Sink).Check(t.Context())
-		return strings.Join(list, "\n"), err
+		var rep check.Report
+		err = s.(*search.Sink).Check(t.Context(), &rep)
+		return strings.Join(rep.Lines(), "\n"), err
 	}
 	got, err := check(func(cfg *search.Config) { cfg.Backfill, cfg.Alias, cfg.Create.Metadata = true, r.index+"-all", true })
 	for _, want := range []string{"refresh_interval -1", "alias " + r.index + "-all will stand for", "does not exist: it is made of its _index.json"} {

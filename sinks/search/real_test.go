@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice/internal/check"
 	"sluice/internal/kind"
 	"sluice/internal/unit"
 	"sluice/pipeline"
@@ -260,11 +261,14 @@ func TestCheckSaysWhatIsThere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, err := s.(*search.Sink).Check(t.Context())
-		if err != nil {
+		var rep check.Report
+		if err := s.(*search.Sink).Check(t.Context(), &rep); err != nil {
 			t.Fatal(err)
 		}
-		return list
+		if len(rep.Grants) != 1 || rep.Grants[0].Err != nil {
+			t.Errorf("got %v, want that writing is allowed", rep.Grants)
+		}
+		return rep.Found
 	}
 	if got, want := check(), "index "+r.index+" does not exist: the first record creates it"; len(got) != 2 || !strings.HasPrefix(got[0], r.engine.String()) || !strings.HasSuffix(got[0], " at "+r.url) || got[1] != want {
 		t.Errorf("%q, want %s at %s and %q", got, r.engine, r.url, want)

@@ -221,38 +221,3 @@ func (s *Sink) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Writer, err
 	w.most.Store(int64(s.limit))
 	return w, nil
 }
-
-// Check says what is at the other end, and what order records have there. It
-// changes nothing there.
-func (s *Sink) Check(ctx context.Context) ([]string, error) {
-	defer s.client.Close()
-	e, err := s.client.Engine(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.Supported(); err != nil {
-		return nil, err
-	}
-	list, err := s.cfg.findings(ctx, s.client)
-	list = append([]string{fmt.Sprintf("%s at %s", e, s.cfg.Endpoint())}, list...)
-	if err != nil {
-		return list, err
-	}
-	if s.env.Scattered && s.env.Lanes > 1 && s.cfg.keepsIDs() {
-		list = append(list, "several lanes may hold records of one _id: without a _version it is not known which of them stays; with lanes: 1, the last one does")
-	}
-	if s.naming.own {
-		return append(list, s.cfg.where()), nil
-	}
-	indices, err := s.client.Indices(ctx, []string{s.cfg.Index})
-	if search.NotFound(err) {
-		return append(list, fmt.Sprintf("index %s does not exist: %s", s.cfg.Index, s.cfg.Create.maker())), nil
-	}
-	if err != nil {
-		return list, err
-	}
-	for _, i := range indices {
-		list = append(list, fmt.Sprintf("index %s: exists, shards: %d", i.Name, i.Shards))
-	}
-	return list, nil
-}

@@ -7,8 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/check"
 	"sluice/internal/keys"
 	"sluice/internal/span"
 	"sluice/internal/tree"
@@ -36,6 +40,41 @@ func (s *source) Open(_ context.Context, p *pipeline.Pass) (pipeline.Reader, err
 		return nil, err
 	}
 	return &reader{source: s, place: place, root: root, pass: p.Number, parallel: max(1, p.Parallel)}, nil
+}
+
+// Check implements [check.Checker]: what would be read.
+func (s *source) Check(ctx context.Context, rep *check.Report) error {
+	opened, err := s.Open(ctx, &pipeline.Pass{Parallel: 1})
+	if err != nil {
+		return err
+	}
+	r := opened.(*reader)
+	defer r.Close()
+	l := check.Load{Records: -1}
+	unreadable, example := 0, error(nil)
+	err = r.walk(ctx, "", func(key string) error {
+		info, err := r.stat(key)
+		if err != nil {
+			return nil // it is one of those that a pass gives up
+		}
+		l.Objects, l.Bytes = l.Objects+1, l.Bytes+info.Size()
+		if err := unix.Access(filepath.Join(r.dir, filepath.FromSlash(key)), unix.R_OK); err != nil {
+			unreadable, example = unreadable+1, fmt.Errorf("%s: %w", key, err)
+		}
+		return nil
+	}, func(string) {})
+	if err != nil {
+		return err
+	}
+	rep.Load = l
+	rep.Say("%s: %s", s.path, check.Number(l.Objects, "file"))
+	if unreadable > 0 {
+		rep.Add("read files", fmt.Errorf("%d of %d files cannot be read, such as %w: give the user that runs sluice the right to", unreadable, l.Objects, example))
+	}
+	if l.Objects == 0 {
+		rep.Warn("there are no files at %s: is it the right path?", s.path)
+	}
+	return nil
 }
 
 type reader struct {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"sync"
 
+	"sluice/internal/check"
 	"sluice/internal/git"
 	"sluice/internal/glob"
 	"sluice/pipeline"
@@ -55,17 +56,16 @@ func (s *source) reader(ctx context.Context) (*reader, error) {
 	return &reader{source: s, repo: repo, have: map[git.OID]bool{}, shelf: shelf{repo: repo}}, nil
 }
 
-// Check connects to the repository and says what would be read, one finding a
-// line.
-func (s *source) Check(ctx context.Context) ([]string, error) {
+// Check implements [check.Checker]: what would be read. It fetches no contents.
+func (s *source) Check(ctx context.Context, rep *check.Report) error {
 	r, err := s.reader(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer r.Close()
 	commit, err := r.tip(ctx, false)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	files := 0
 	if err := r.tree(ctx, spec{Commit: commit}, func(f file) error {
@@ -74,9 +74,12 @@ func (s *source) Check(ctx context.Context) ([]string, error) {
 		}
 		return nil
 	}); err != nil {
-		return nil, err
+		return err
 	}
-	return []string{fmt.Sprintf("%s: commit %s, %d files", s.config.Location(), commit, files)}, nil
+	rep.Say("%s: commit %s, %d files", s.config.Location(), commit, files)
+	rep.Load.Objects = int64(files)
+	rep.Unread = "it would fetch the contents of the repository"
+	return nil
 }
 
 // reader reads one pass. It implements [pipeline.Reader].

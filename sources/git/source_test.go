@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/check"
 	"sluice/internal/kind"
 	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
@@ -214,9 +215,7 @@ func TestWhatCannotBeReadIsSaid(t *testing.T) {
 	} {
 		_, err := newRun(t, c).run(t)
 		says(t, want, err, want)
-		_, err = build(t, c, kind.Env{}).(interface {
-			Check(context.Context) ([]string, error)
-		}).Check(t.Context())
+		err = build(t, c, kind.Env{}).(check.Checker).Check(t.Context(), check.NewReport())
 		says(t, "check", err, want)
 	}
 }
@@ -224,10 +223,10 @@ func TestWhatCannotBeReadIsSaid(t *testing.T) {
 func TestCheckSaysWhatWouldBeRead(t *testing.T) {
 	h := newHistory(t)
 	id := h.commit(files{"x": "1", "d/y": "2", "l": link + "x"})
-	found, err := build(t, h.config(), kind.Env{}).(interface {
-		Check(context.Context) ([]string, error)
-	}).Check(t.Context())
-	if err != nil || len(found) != 1 || !strings.HasSuffix(found[0], "commit "+id+", 2 files") {
+	var rep check.Report
+	err := build(t, h.config(), kind.Env{}).(check.Checker).Check(t.Context(), &rep)
+	found := rep.Found
+	if err != nil || rep.Load.Objects != 2 || len(found) != 1 || !strings.HasSuffix(found[0], "commit "+id+", 2 files") {
 		t.Errorf("got %q, %v", found, err)
 	}
 }

@@ -10,9 +10,6 @@ package s3
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"sluice/internal/keys"
@@ -72,52 +69,6 @@ func (r *reader) openMail(ctx context.Context) error {
 	}
 	r.mail = &mail{queue: queue, open: map[string]int{}, keys: map[string][]string{}}
 	return nil
-}
-
-// Check connects to the bucket and says what would be read, one finding a line.
-func (s *Source) Check(ctx context.Context) ([]string, error) {
-	client, err := s.config.Client(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	if err := client.Reach(ctx); err != nil {
-		return nil, err
-	}
-	return s.look(ctx, client)
-}
-
-// checkedLanes is for how many lanes check plans.
-const checkedLanes = 4
-
-// look says what a first page shows, and how many lanes there would be.
-func (s *Source) look(ctx context.Context, client *objects.Client) ([]string, error) {
-	page, more, err := client.Page(ctx, s.config.Prefix, s.config.StartAfter, full)
-	if err != nil {
-		return nil, err
-	}
-	spans, err := s.spans(ctx, client, checkedLanes)
-	if err != nil {
-		return nil, err
-	}
-	least := ""
-	if more {
-		least = "at least "
-	}
-	found := []string{fmt.Sprintf("bucket %s: %s%d objects with prefix %q; ranges of keys: %d, for %d lanes",
-		s.config.Bucket, least, len(page), s.config.Prefix, len(spans), checkedLanes)}
-	archived := map[string]int{}
-	for _, o := range page {
-		if archives[o.Class] {
-			archived[o.Class]++
-		}
-	}
-	for _, class := range slices.Sorted(maps.Keys(archived)) {
-		found = append(found, fmt.Sprintf("bucket %s: %d of the first %d objects are in class %s, which must be restored before it can be read (archived: %s)",
-			s.config.Bucket, archived[class], len(page), class, s.config.Archived))
-	}
-	findings, err := client.Findings(ctx)
-	return append(found, findings...), err
 }
 
 // reader reads one pass. It implements [pipeline.Reader].

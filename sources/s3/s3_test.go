@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"sluice/internal/check"
 	"sluice/internal/kind"
 	"sluice/internal/objects"
 	"sluice/internal/objects/objectstest"
@@ -308,12 +309,14 @@ func TestCheckSaysWhatIsThere(t *testing.T) {
 	fill(b)
 	cfg := b.Config("")
 	cfg.Prefix = "logs/"
-	got, err := build(t, cfg).(*s3.Source).Check(t.Context())
+	var rep check.Report
+	err := build(t, cfg).(*s3.Source).Check(t.Context(), &rep)
+	got := rep.Found
 	if want := fmt.Sprintf("bucket %s: 16 objects with prefix \"logs/\"; ranges of keys: 4, for 4 lanes", b.Name); err != nil || len(got) != 4 || got[0] != want || !strings.HasPrefix(got[1], "store: other") {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 	cfg.Bucket = "sluice-none"
-	if _, err := build(t, cfg).(*s3.Source).Check(t.Context()); err == nil || !strings.Contains(err.Error(), "NoSuchBucket") {
+	if err := build(t, cfg).(*s3.Source).Check(t.Context(), check.NewReport()); err == nil || !strings.Contains(err.Error(), "NoSuchBucket") {
 		t.Errorf("got %v, want NoSuchBucket", err)
 	}
 	if _, err := build(t, cfg).Open(t.Context(), &pipeline.Pass{Parallel: 1}); err == nil || !strings.Contains(err.Error(), "NoSuchBucket") {

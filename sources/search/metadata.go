@@ -208,7 +208,7 @@ func (r *reader) ofIndices(s subject) (list []reference) {
 // one document of each form.
 func (r *reader) foresee(ctx context.Context, found *found) (out []string, err error) {
 	if !r.config.takes(takeData) {
-		out = []string{fmt.Sprintf("%s at %s", found.engine, r.config.Endpoint()), fmt.Sprintf("indices: %d; no documents are taken", len(found.indices))}
+		out = []string{fmt.Sprintf("indices: %d; no documents are taken", len(found.indices))}
 	}
 	s := about(found.indices)
 	list, err := r.concerning(ctx, s)

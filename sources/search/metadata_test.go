@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice/internal/check"
 	"sluice/internal/kind"
 	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
@@ -461,10 +462,9 @@ func TestCheckSaysWhatMetadataThereIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, err := s.(interface {
-			Check(context.Context) ([]string, error)
-		}).Check(t.Context())
-		return strings.Join(list, "\n"), err
+		var rep check.Report
+		err = s.(check.Checker).Check(t.Context(), &rep)
+		return strings.Join(rep.Lines(), "\n"), err
 	}
 	for _, c := range []struct {
 		take     []string

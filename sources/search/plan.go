@@ -89,7 +89,7 @@ func (r *reader) find(ctx context.Context) (*found, error) {
 		return nil, err
 	}
 	if err = f.engine.Supported(); err != nil {
-		return nil, err
+		return f, err
 	}
 	if err = r.findIndices(ctx, f); err != nil || !r.config.takes(takeData) {
 		return f, err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/check"
 	"sluice/internal/kind"
 	"sluice/pipeline"
 	"sluice/sources/search"
@@ -83,8 +84,9 @@ func checkOf(t *testing.T, c *search.Config) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := s.(*search.Source).Check(t.Context())
-	return strings.Join(list, "\n"), err
+	var rep check.Report
+	err = s.(*search.Source).Check(t.Context(), &rep)
+	return strings.Join(rep.Lines(), "\n"), err
 }
 
 func TestLanesOfAFilterHaveAnotherIdentity(t *testing.T) {

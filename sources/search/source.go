@@ -94,28 +94,6 @@ func (s *Source) open(p *pipeline.Pass) (*reader, error) {
 	return r, nil
 }
 
-// Check connects to the cluster and says what would be read, one finding a line.
-func (s *Source) Check(ctx context.Context) ([]string, error) {
-	r, err := s.open(&pipeline.Pass{})
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	f, err := r.find(ctx)
-	if err != nil {
-		return nil, err
-	}
-	metadata, err := r.foresee(ctx, f)
-	if err != nil || !s.config.takes(takeData) {
-		return metadata, err
-	}
-	lanes, err := r.lanes(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	return append(r.findings(f, lanes), metadata...), f.failure()
-}
-
 // reader reads one pass. It implements [pipeline.Reader] and [pipeline.Saver].
 type reader struct {
 	*Source

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/check"
 	"sluice/pipeline"
 	"sluice/pipeline/pipelinetest"
 	"sluice/sources/search"
@@ -291,11 +292,11 @@ func (i *index) check(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := s.(*search.Source).Check(t.Context())
-	if err != nil {
+	var rep check.Report
+	if err := s.(*search.Source).Check(t.Context(), &rep); err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(list, "\n")
+	return strings.Join(rep.Lines(), "\n")
 }
 
 func TestCheckSaysWhatWouldBeRead(t *testing.T) {
@@ -308,5 +309,26 @@ func TestCheckSaysWhatWouldBeRead(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("got %q, want it to say %q", text, want)
 		}
+	}
+}
+
+// A sample is not gone on with: what it had open is closed.
+func TestWhatIsForgottenIsClosed(t *testing.T) {
+	i := newIndex(t, "", 1, "")
+	p := faultproxy.New(t, i.url)
+	closing := p.Add(&faultproxy.Rule{Method: "DELETE", Times: -1, Status: 200, Body: "{}"})
+	s, err := config(p.URL, i).Build(newJob(nil).env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &newJob(nil).store
+	if err := store.Put(pipeline.Row{Bucket: "source.contexts", Key: "x-0", Value: []byte(`{"Way":"_search/point_in_time","Context":"left"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.(*search.Source).Forget(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	if n := closing.Hits(); n != 1 {
+		t.Errorf("%d contexts were closed, want the one that was left", n)
 	}
 }

@@ -197,11 +197,17 @@ func metrics() string {
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:
-				f, ok := n.Fun.(*ast.Ident)
 				texts := literals(n.Args)
-				if ok && len(texts) >= 2 && (f.Name == "desc" || f.Name == "syncDesc") {
-					prefix := map[string]string{"desc": "sluice_", "syncDesc": "git_sync_"}[f.Name]
-					all = append(all, metric{prefix + texts[0], strings.Join(append([]string{"pipeline"}, texts[2:]...), ", "), texts[1]})
+				switch f := n.Fun.(type) {
+				case *ast.Ident:
+					prefix, ok := map[string]string{"desc": "sluice_", "syncDesc": "git_sync_"}[f.Name]
+					if ok && len(texts) >= 2 {
+						all = append(all, metric{prefix + texts[0], strings.Join(append([]string{"pipeline"}, texts[2:]...), ", "), texts[1]})
+					}
+				case *ast.SelectorExpr:
+					if f.Sel.Name == "NewDesc" && len(texts) == 2 {
+						all = append(all, metric{texts[0], "", texts[1]})
+					}
 				}
 			case *ast.CompositeLit:
 				if s, ok := n.Type.(*ast.SelectorExpr); ok && strings.HasSuffix(s.Sel.Name, "Opts") && len(n.Elts) > 1 {

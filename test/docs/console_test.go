@@ -171,7 +171,7 @@ func matches(want, got []string) bool {
 	return regexp.MustCompile(pattern.String() + "$").MatchString(text)
 }
 
-var size = regexp.MustCompile(`[\d.]+ [KM]iB`)
+var size = regexp.MustCompile(`[\d.]+ ([KM]i)?B`)
 
 var moment = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.]*(Z|\+\d\d:\d\d)?`)
 

@@ -17,7 +17,7 @@ import (
 	"sluice/internal/daemon"
 	"sluice/internal/ops"
 	"sluice/internal/otlp"
-	"sluice/internal/page"
+	status "sluice/internal/page"
 )
 
 // session runs pipelines side by side, and shows and reports what they do.
@@ -125,7 +125,7 @@ func (s *session) move(ctx context.Context, c *daemon.Configuration) error {
 func (s *session) site() *ops.Site {
 	return &ops.Site{
 		Build: build(), Board: s.board, Events: s.events, Control: s.daemon, Guard: ops.GuardFor(s.http, s.file.HTTPToken),
-		Memory: int64(s.file.Memory), Started: s.began, Log: s.log, Pprof: s.pprof, Metrics: s.registry(), Page: page.Handler(),
+		Memory: int64(s.file.Memory), Started: s.began, Log: s.log, Pprof: s.pprof, Metrics: s.registry(), Page: status.Handler(),
 	}
 }
 

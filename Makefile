@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 WITH := $(GO) run ./test/servers/with
 
-.PHONY: build run test test-engines test-stores test-faults test-deploy test-monitoring test-page test-short test-mutations bench bench-read bench-load bench-s3 bench-git lint demo release clean
+.PHONY: build run test soak test-engines test-stores test-faults test-deploy test-monitoring test-page test-short test-mutations bench bench-read bench-load bench-s3 bench-git lint demo release clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/sluice
@@ -37,6 +37,12 @@ test-engines:
 STORES ?= all
 test-stores:
 	SLUICE_TEST_FAULTS=1 SLUICE_REQUIRE_SERVERS=1 $(WITH) -sqs -stores $(STORES) $(GO) test -count=1 -timeout 30m ./internal/objects ./sources/s3 ./sinks/s3 ./test/s3 ./test/stores
+
+# A daemon with five pipelines, an hour of trouble. out/soak has a graph, samples
+# and the log.
+SOAK ?= 1h
+soak:
+	SLUICE_TEST_SOAK=$(SOAK) SLUICE_SOAK_OUT=$(CURDIR)/out/soak SLUICE_REQUIRE_SERVERS=1 $(GO) test -count=1 -v -timeout 3h -run TestSoak ./test
 
 # What is in deploy, with releases for all platforms. Helm takes some minutes to
 # build, once.

@@ -29,18 +29,7 @@ type bucket struct {
 // newBucket makes a bucket that goes with the test.
 func newBucket(t *testing.T) *bucket {
 	t.Helper()
-	store := servers.S3(t)
-	b := &bucket{store: store, name: strings.Trim(unique(t)[max(0, len(unique(t))-60):], "-")}
-	b.client = s3.New(s3.Options{
-		BaseEndpoint: aws.String(store.Endpoint), Region: store.Region, UsePathStyle: true,
-		Credentials:                credentials.NewStaticCredentialsProvider(store.AccessKey, store.SecretKey, ""),
-		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
-	})
-	ctx, cancel := within(time.Minute)
-	defer cancel()
-	if _, err := b.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &b.name}); err != nil {
-		t.Fatal(err)
-	}
+	b := bucketAt(t, servers.S3(t), strings.Trim(unique(t)[max(0, len(unique(t))-60):], "-"))
 	t.Cleanup(func() {
 		ctx, cancel := within(time.Minute)
 		defer cancel()
@@ -52,23 +41,51 @@ func newBucket(t *testing.T) *bucket {
 	return b
 }
 
-func (b *bucket) put(t *testing.T, key string, body []byte) {
+// bucketAt makes a bucket in a store.
+func bucketAt(t *testing.T, store servers.Store, name string) *bucket {
 	t.Helper()
+	b := &bucket{store: store, name: name}
+	b.client = s3.New(s3.Options{
+		BaseEndpoint: aws.String(store.Endpoint), Region: store.Region, UsePathStyle: true,
+		Credentials:                credentials.NewStaticCredentialsProvider(store.AccessKey, store.SecretKey, ""),
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+	})
 	ctx, cancel := within(time.Minute)
 	defer cancel()
-	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &b.name, Key: &key, Body: bytes.NewReader(body)})
-	if err != nil {
+	if _, err := b.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &b.name}); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bucket) put(t *testing.T, key string, body []byte) {
+	t.Helper()
+	if err := b.tryPut(key, body); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (b *bucket) delete(t *testing.T, key string) {
-	t.Helper()
+// tryPut is put for where a test cannot end.
+func (b *bucket) tryPut(key string, body []byte) error {
 	ctx, cancel := within(time.Minute)
 	defer cancel()
-	if _, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.name, Key: &key}); err != nil {
+	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &b.name, Key: &key, Body: bytes.NewReader(body)})
+	return err
+}
+
+func (b *bucket) delete(t *testing.T, key string) {
+	t.Helper()
+	if err := b.tryDelete(key); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// tryDelete is delete for where a test cannot end.
+func (b *bucket) tryDelete(key string) error {
+	ctx, cancel := within(time.Minute)
+	defer cancel()
+	_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.name, Key: &key})
+	return err
 }
 
 func (b *bucket) get(t *testing.T, key string) []byte {

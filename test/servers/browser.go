@@ -75,11 +75,9 @@ func fetchDebian(ctx context.Context, dir, name string) error {
 	if err := os.MkdirAll(filepath.Join(archives, "partial"), 0o755); err != nil {
 		return err
 	}
-	get := exec.CommandContext(ctx, "apt-get", "install", "--yes", "--download-only", "--no-install-recommends",
-		"-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=", "-o", "Dir::Cache::archives="+archives, name)
-	get.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	if err := quietly(get); err != nil {
-		return fmt.Errorf("%w; has apt-get update been run?", err)
+	if err := apt(ctx, dir, "install", "--yes", "--download-only", "--no-install-recommends",
+		"-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=", "-o", "Dir::Cache::archives="+archives, name); err != nil {
+		return err
 	}
 	packages, err := filepath.Glob(filepath.Join(archives, "*.deb"))
 	for _, p := range packages {

@@ -37,9 +37,7 @@ func fetchPrometheus(ctx context.Context) (string, error) {
 		return "", errors.New("prometheus is fetched with apt-get, for Linux on amd64")
 	}
 	return fetch(prometheusPackage+"-"+strings.NewReplacer("+", "-", ":", "-").Replace(prometheusVersion), func(dir string) error {
-		get := exec.CommandContext(ctx, "apt-get", "download", prometheusPackage+"="+prometheusVersion)
-		get.Dir = dir
-		if err := quietly(get); err != nil {
+		if err := apt(ctx, dir, "download", prometheusPackage+"="+prometheusVersion); err != nil {
 			return err
 		}
 		archives, err := filepath.Glob(filepath.Join(dir, "*.deb"))

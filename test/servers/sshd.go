@@ -141,9 +141,7 @@ func sshd(ctx context.Context) (program, libraries string, err error) {
 	}
 	name := strings.NewReplacer("=", "-", ":", ".", "+", "-").Replace(sshPackages[0])
 	dir, err := fetch(name, func(dir string) error {
-		get := exec.CommandContext(ctx, "apt-get", append([]string{"download"}, sshPackages...)...)
-		get.Dir = dir
-		if err := quietly(get); err != nil {
+		if err := apt(ctx, dir, append([]string{"download"}, sshPackages...)...); err != nil {
 			return err
 		}
 		archives, err := filepath.Glob(filepath.Join(dir, "*.deb"))

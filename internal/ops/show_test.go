@@ -298,7 +298,7 @@ func TestADegradedDestinationDoesNotFlipReadiness(t *testing.T) {
 
 // TestTheFieldsOfTheLogAreDocumented: those of the lines that others read.
 func TestTheFieldsOfTheLogAreDocumented(t *testing.T) {
-	page, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/details/watching.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +321,7 @@ func TestTheFieldsOfTheLogAreDocumented(t *testing.T) {
 		}
 		for name := range fields {
 			if !bytes.Contains(page, []byte("`"+name+"`")) {
-				t.Errorf("%s of %s is not in README.md", name, fields["msg"])
+				t.Errorf("%s of %s is not in docs/details/watching.md", name, fields["msg"])
 			}
 		}
 	}

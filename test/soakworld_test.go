@@ -137,7 +137,7 @@ func (s *soak) version(n int) string {
 	text = strings.Replace(text, "    sink: \n", fmt.Sprintf("    sinks:\n      old: %s\n      new: %s\n",
 		search(s.old, "loaded", fmt.Sprintf("bulk: %dMiB", 1+n%4)), search(s.new, "loaded", fmt.Sprintf("bulk: %dMiB", 1+n%4))), 1)
 	if n%2 == 1 {
-		text += entry("guest", stage("generate", "records: 50000", "rate: 2000"), "[]", stage("file", "path: ./guest", `key: "{pass}-{sequence}"`), "every: 1m")
+		text += entry("guest", stage("generate", "records: 50000", "rate: 2000"), "[]", stage("file", "path: ./guest", `key: "{pass}-{lane}-{sequence}"`), "every: 1m")
 	}
 	return text
 }

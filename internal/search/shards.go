@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,6 +28,29 @@ type Shards struct {
 // Shards asks for the shards of indices, by name. What does not exist any more
 // is left out.
 func (c *Client) Shards(ctx context.Context, indices ...Index) (map[string]Shards, error) {
+	out, err := c.active(ctx, indices)
+	if err != nil {
+		return nil, fmt.Errorf("sequence numbers: %w", err)
+	}
+	silent := slices.DeleteFunc(slices.Clone(indices), func(i Index) bool { _, ok := out[i.Name]; return ok })
+	for chunk := range Chunks(silent) {
+		there, err := c.settings(ctx, []Request{{Path: Path(chunk.Names) + "/_settings", Query: url.Values{"ignore_unavailable": {"true"}}}})
+		if err != nil && !NotFound(err) {
+			return nil, fmt.Errorf("whether indices exist: %w", err)
+		}
+		for _, i := range chunk.Indices {
+			if now, ok := there[i.Name]; ok {
+				out[i.Name] = Shards{now.UUID, make([]*Shard, i.Shards)}
+			}
+		}
+	}
+	return out, nil
+}
+
+// active asks for the shards of indices of which any copy is active. The
+// statistics of an index without one, as when its cluster has just begun, are
+// those of an index that does not exist: there are none.
+func (c *Client) active(ctx context.Context, indices []Index) (map[string]Shards, error) {
 	out := map[string]Shards{}
 	for chunk := range Chunks(indices) {
 		var reply shardStats
@@ -39,7 +63,7 @@ func (c *Client) Shards(ctx context.Context, indices ...Index) (map[string]Shard
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("sequence numbers: %w", err)
+			return nil, err
 		}
 		for _, i := range chunk.Indices {
 			if s, ok := reply.Indices[i.Name]; ok {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -311,6 +312,31 @@ func TestAShardWithAnotherHistoryIsReadFromItsBeginning(t *testing.T) {
 	}
 	if got := j.pass(t); got != 0 {
 		t.Errorf("got %d records of a pass without news, want none", got)
+	}
+}
+
+// TestAnIndexWithoutActiveShardsIsNotTakenForDeleted: while a cluster begins, no
+// shard of an index is active, and statistics know nothing of it.
+func TestAnIndexWithoutActiveShardsIsNotTakenForDeleted(t *testing.T) {
+	t.Parallel()
+	i := newIndex(t, "", 2, "")
+	i.fill(t, 300, 100)
+	p := faultproxy.New(t, i.url)
+	c := config(p.URL, i)
+	c.Retry = unit.Duration(time.Second)
+	j := newJob(c)
+	j.env.New, j.env.Versions = true, true
+	j.pass(t)
+	i.call(t, "PUT", "/_doc/late", `{"n":1}`)
+	p.Add(&faultproxy.Rule{Path: "/" + i.name + "/_stats/docs", Times: -1, Edit: func(r *http.Response) {
+		r.Body.Close()
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader("{}")), 2
+		r.Header.Del("Content-Length")
+	}})
+	j.failing(t, i.name, "its primary is not allocated")
+	p.Clear()
+	if got := j.pass(t); got != 1 {
+		t.Errorf("got %d records once the shards are back, want the one that was written", got)
 	}
 }
 

@@ -206,16 +206,22 @@ func realLines(t *testing.T, name string) []byte {
 func parse(t *testing.T, lines []byte) documents {
 	t.Helper()
 	all := documents{}
+	decode(t, lines, all.add)
+	return all
+}
+
+// decode calls f for each line of the envelope.
+func decode(t *testing.T, lines []byte, f func(document) error) {
+	t.Helper()
 	for line := range bytes.Lines(lines) {
 		var d document
 		if err := json.Unmarshal(line, &d); err != nil {
 			t.Fatalf("%v: %.200s", err, line)
 		}
-		if err := all.add(d); err != nil {
+		if err := f(d); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return all
 }
 
 // same fails unless both hold the same documents, byte for byte.

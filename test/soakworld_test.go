@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +58,11 @@ func newSoak(t *testing.T, length time.Duration) *soak {
 	t.Helper()
 	s := &soak{daemon: &daemon{job: &job{dir: t.TempDir()}}, length: length, buckets: map[string]*bucket{},
 		objects: documents{}, files: content{}, edits: content{}}
-	s.log, s.port = out(t, "sluice.log"), freePort(t)
+	ports, err := servers.FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.log, s.port = out(t, "sluice.log"), strconv.Itoa(ports[0])
 	ctx, cancel := within(10 * time.Minute)
 	defer cancel()
 	start := func(name string, server *servers.Server, err error) place {
@@ -244,21 +247,6 @@ func (s *soak) commit(t *testing.T) {
 // count counts a message in the log.
 func (s *soak) count(t *testing.T, message string) int { return strings.Count(s.text(t), message) }
 
-// freePort is a port that nobody listens to.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 // exact fails unless each destination has exactly what its source has.
 func (s *soak) exact(t *testing.T) {
 	t.Helper()
@@ -286,12 +274,9 @@ func (s *soak) exact(t *testing.T) {
 func latest(t *testing.T, lines []byte) documents {
 	t.Helper()
 	all := documents{}
-	for line := range bytes.Lines(lines) {
-		var d document
-		if err := json.Unmarshal(line, &d); err != nil {
-			t.Fatalf("%v: %.200s", err, line)
-		}
+	decode(t, lines, func(d document) error {
 		all[d.ID+"|"+d.Routing] = oneLine(d.Source)
-	}
+		return nil
+	})
 	return all
 }

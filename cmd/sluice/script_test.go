@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"sluice/test/servers"
 )
 
 var update = flag.Bool("update", false, "write what was got into the scripts, where cmp differs")
@@ -49,10 +50,13 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			port, err := freePort()
-			e.Setenv("PORT", port)
+			ports, err := servers.FreePorts(1)
+			if err != nil {
+				return err
+			}
+			e.Setenv("PORT", strconv.Itoa(ports[0]))
 			e.Setenv("NO_COLOR", "1")
-			return errors.Join(err, offer(e))
+			return offer(e)
 		},
 		Condition: offered,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -69,15 +73,6 @@ func TestScripts(t *testing.T) {
 			"refuse":    command(1, refuse),
 		},
 	})
-}
-
-func freePort() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer ln.Close()
-	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port), nil
 }
 
 // command is a command of the scripts that takes at least n arguments, and no !.

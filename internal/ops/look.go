@@ -78,10 +78,10 @@ func (l *looker) lanes() (lanes []laneLook) {
 			continue
 		}
 		c := lane.State.Counts
-		v := laneLook{name: lane.Name, done: -1, text: size(max(c.BytesRead, c.BytesWritten))}
+		v := laneLook{name: lane.Name, done: -1, text: Size(max(c.BytesRead, c.BytesWritten))}
 		have, of := c.Read+c.Created, lane.Records
 		if c.Unknown == 0 && have > 0 {
-			v.text = count(have) + " records"
+			v.text = Count(have) + " records"
 		}
 		if of <= 0 {
 			have, of = c.BytesRead, lane.Bytes
@@ -100,7 +100,7 @@ func (v look) attrs() []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("pipeline", v.Name), slog.Int64("pass", v.Pass),
 		slog.Int64("records", c.Read+c.Created), slog.Int64("records_per_second", int64(v.records)),
-		slog.String("read", size(c.BytesRead)), slog.String("written", size(c.BytesWritten)),
+		slog.String("read", Size(c.BytesRead)), slog.String("written", Size(c.BytesWritten)),
 		slog.Int64("objects_read", c.ObjectsRead), slog.Int64("objects_written", c.ObjectsWritten),
 		slog.Int("lanes_open", v.Lanes.Open), slog.Int("lanes_ended", v.Lanes.Ended), slog.Int("lanes", v.Lanes.Total),
 		slog.Int64("retries", sum(v.Retries)), slog.Int64("dead", c.Dead),
@@ -109,7 +109,7 @@ func (v look) attrs() []slog.Attr {
 		attrs = append(attrs, slog.Int("percent", int(100*v.done)))
 	}
 	if v.left >= 0 {
-		attrs = append(attrs, slog.String("eta", span(v.left)))
+		attrs = append(attrs, slog.String("eta", Span(v.left)))
 	}
 	return attrs
 }

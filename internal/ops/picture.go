@@ -92,17 +92,17 @@ func (v look) fields() (fields []field) {
 	c := v.Counts
 	counted := c.Unknown == 0 && c.Read+c.Created > 0
 	add(v.done >= 0, 1, percent(v.done), plain)
-	add(counted, 4, count(c.Read+c.Created)+" records", plain)
+	add(counted, 4, Count(c.Read+c.Created)+" records", plain)
 	add(counted, 2, perSecond(v.records), plain)
-	add(true, 6, size(max(c.BytesRead, c.BytesWritten)), plain)
-	add(true, 5, size(int64(v.bytes))+"/s", plain)
-	add(v.left >= 0, 2, "ETA "+span(v.left), plain)
+	add(true, 6, Size(max(c.BytesRead, c.BytesWritten)), plain)
+	add(true, 5, Size(int64(v.bytes))+"/s", plain)
+	add(v.left >= 0, 2, "ETA "+Span(v.left), plain)
 	add(v.Lanes.Total > 0, 3, fmt.Sprintf("lanes %d/%d", v.Lanes.Ended, v.Lanes.Total), faint)
-	add(c.ObjectsRead > 0, 8, count(c.ObjectsRead)+" objects in", faint)
-	add(c.ObjectsWritten > 0, 7, count(c.ObjectsWritten)+" objects out", faint)
+	add(c.ObjectsRead > 0, 8, Count(c.ObjectsRead)+" objects in", faint)
+	add(c.ObjectsWritten > 0, 7, Count(c.ObjectsWritten)+" objects out", faint)
 	add(sum(v.Retries) > 0, 2, retries(sum(v.Retries)), yellow)
-	add(c.Dead > 0, 1, count(c.Dead)+" dead", red)
-	add(c.GivenUp > 0, 1, count(c.GivenUp)+" vanished", red)
+	add(c.Dead > 0, 1, Count(c.Dead)+" dead", red)
+	add(c.GivenUp > 0, 1, Count(c.GivenUp)+" vanished", red)
 	return fields
 }
 
@@ -111,7 +111,7 @@ func (v look) fields() (fields []field) {
 func (v look) state(now time.Time) (string, color) {
 	next := ""
 	if !v.Care.Next.IsZero() {
-		next = "; next in " + span(max(0, v.Care.Next.Sub(now)))
+		next = "; next in " + Span(max(0, v.Care.Next.Sub(now)))
 	}
 	switch c := v.Care; {
 	case c.Paused && !v.Running:
@@ -119,9 +119,9 @@ func (v look) state(now time.Time) (string, color) {
 	case c.Failures > 0 && !v.Running:
 		return fmt.Sprintf("failed %s%s: %s", times(c.Failures), next, firstLine(c.Error)), red
 	case c.Stalled != nil && c.Stalled.Lane == "":
-		return fmt.Sprintf("no progress for %s: %s: %s", span(now.Sub(c.Stalled.Since)), c.Stalled.Stage, c.Stalled.Doing), yellow
+		return fmt.Sprintf("no progress for %s: %s: %s", Span(now.Sub(c.Stalled.Since)), c.Stalled.Stage, c.Stalled.Doing), yellow
 	case c.Stalled != nil:
-		return fmt.Sprintf("no progress for %s: %s of lane %s: %s", span(now.Sub(c.Stalled.Since)), c.Stalled.Stage, c.Stalled.Lane, c.Stalled.Doing), yellow
+		return fmt.Sprintf("no progress for %s: %s of lane %s: %s", Span(now.Sub(c.Stalled.Since)), c.Stalled.Stage, c.Stalled.Lane, c.Stalled.Doing), yellow
 	case !v.Running && v.Last != "":
 		return string(v.Last) + next, outcomeColor(v.Last)
 	case v.Pass == 0 && next != "":
@@ -177,7 +177,7 @@ func perSecond(n float64) string {
 	if n > 0 && n < 9.95 {
 		return fmt.Sprintf("%.1f/s", n)
 	}
-	return count(int64(n)) + "/s"
+	return Count(int64(n)) + "/s"
 }
 
 func percent(done float64) string { return fmt.Sprintf("%3d%%", int(100*done)) }
@@ -198,5 +198,5 @@ func retries(n int64) string {
 	if n == 1 {
 		return "1 retry"
 	}
-	return count(n) + " retries"
+	return Count(n) + " retries"
 }

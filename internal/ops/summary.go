@@ -39,17 +39,17 @@ func (rs Reports) Summary(out io.Writer, names []string, style Style) error {
 }
 
 func (r Report) row(name string) []string {
-	in, written := count(r.Records.Read+r.Records.Created), count(r.Records.Written)
+	in, written := Count(r.Records.Read+r.Records.Created), Count(r.Records.Written)
 	if r.Records.Uncounted > 0 {
 		in, written = "-", "-"
 	}
 	speed := "-"
 	if r.Seconds > 0 && r.Records.Uncounted == 0 {
-		speed = count(int64(float64(r.moved) / r.Seconds))
+		speed = Count(int64(float64(r.moved) / r.Seconds))
 	}
 	return []string{
-		name, string(r.Outcome), in, written, size(r.Bytes.Read), size(r.Bytes.Written),
-		count(r.Objects.Read), count(r.Objects.Written), count(r.Records.Dead), fmt.Sprintf("%.1f", r.Seconds), speed,
+		name, string(r.Outcome), in, written, Size(r.Bytes.Read), Size(r.Bytes.Written),
+		Count(r.Objects.Read), Count(r.Objects.Written), Count(r.Records.Dead), fmt.Sprintf("%.1f", r.Seconds), speed,
 	}
 }
 
@@ -77,7 +77,7 @@ func plural(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return count(n) + " " + noun + "s"
+	return Count(n) + " " + noun + "s"
 }
 
 // table aligns the rows: the first two columns to the left, figures to the

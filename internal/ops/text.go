@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// count writes n with separators: 1,234,567.
-func count(n int64) string {
+// Count writes n with separators: 1,234,567.
+func Count(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
@@ -15,8 +15,8 @@ func count(n int64) string {
 	return s
 }
 
-// size writes bytes with three digits: 812 B, 1.21 MiB, 43.8 GiB.
-func size(n int64) string {
+// Size writes bytes with three digits: 812 B, 1.21 MiB, 43.8 GiB.
+func Size(n int64) string {
 	v, unit := float64(n), ""
 	for _, unit = range []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"} {
 		if v < 999.5 {
@@ -33,8 +33,8 @@ func size(n int64) string {
 	return fmt.Sprintf("%.2f %s", v, unit)
 }
 
-// span writes a length of time to the second: 42s, 3m20s, 26h5m.
-func span(d time.Duration) string {
+// Span writes a length of time to the second: 42s, 3m20s, 26h5m.
+func Span(d time.Duration) string {
 	switch d = d.Round(time.Second); {
 	case d >= time.Hour:
 		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sluice/test/servers"
 )
 
 // stage is one of a Dockerfile.
@@ -164,7 +165,11 @@ func files(t *testing.T, root string) map[string]bool {
 func TestTheContainerOfTheDeploymentIsReadyAndStops(t *testing.T) {
 	root, s := image(t)
 	c, config := manifest(t, "deployment")
-	port := freePort(t)
+	ports, err := servers.FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := ports[0]
 	config = strings.Replace(config[:strings.Index(config, "pipelines:")], ":9600", fmt.Sprintf(":%d", port), 1) +
 		"state: /state\npipelines: {p: {source: {generate: {records: 10}}, sink: {file: {path: out, key: \"{pass}-{lane}-{sequence}\"}}, every: 1s}}\n"
 	cmd, out := start(t, root, s, config, c.Args)
@@ -222,16 +227,6 @@ func answers(t *testing.T, url string) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
 }
 
 func TestImagesRunAlike(t *testing.T) {

@@ -36,3 +36,12 @@ func apt(ctx context.Context, dir string, args ...string) error {
 	}
 	return nil
 }
+
+// unpack unpacks the packages that lie in a directory into dir, and removes them.
+func unpack(ctx context.Context, packages, dir string) error {
+	archives, err := filepath.Glob(filepath.Join(packages, "*.deb"))
+	for _, a := range archives {
+		err = errors.Join(err, quietly(exec.CommandContext(ctx, "dpkg-deb", "-x", a, dir)), os.Remove(a))
+	}
+	return err
+}

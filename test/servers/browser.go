@@ -29,20 +29,7 @@ type Browser struct {
 func Chromium(t testing.TB) Browser {
 	t.Helper()
 	b, err := chromium(t.Context())
-	unlessFetched(t, err)
-	return b
-}
-
-// unlessFetched skips a test, or fails it where it must run.
-func unlessFetched(t testing.TB, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("SLUICE_REQUIRE_SERVERS") != "":
-		t.Fatal(err)
-	default:
-		t.Skip(err)
-	}
+	return had(t, b, err)
 }
 
 const shell = "chromium-headless-shell"
@@ -79,11 +66,7 @@ func fetchDebian(ctx context.Context, dir, name string) error {
 		"-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=", "-o", "Dir::Cache::archives="+archives, name); err != nil {
 		return err
 	}
-	packages, err := filepath.Glob(filepath.Join(archives, "*.deb"))
-	for _, p := range packages {
-		err = errors.Join(err, quietly(exec.CommandContext(ctx, "dpkg-deb", "-x", p, dir)))
-	}
-	return errors.Join(err, os.RemoveAll(archives))
+	return errors.Join(unpack(ctx, archives, dir), os.RemoveAll(archives))
 }
 
 // axe is the checker of accessibility, as npm packs it.
@@ -104,7 +87,7 @@ func Axe(t testing.TB) string {
 		}
 		return unpackAxe(filepath.Join(dir, name+".tgz"), filepath.Join(dir, "axe.js"))
 	})
-	unlessFetched(t, err)
+	dir = had(t, dir, err)
 	script, err := os.ReadFile(filepath.Join(dir, "axe.js"))
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func prepare(ctx context.Context, e Engine, n int) ([]node, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2 * n)
+	ports, err := FreePorts(2 * n)
 	if err != nil {
 		return nil, err
 	}

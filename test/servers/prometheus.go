@@ -51,13 +51,13 @@ func fetchPrometheus(ctx context.Context) (string, error) {
 		if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != want {
 			return fmt.Errorf("%s: its sum is %x, want %s", archives[0], sum, want)
 		}
-		return errors.Join(quietly(exec.CommandContext(ctx, "dpkg-deb", "-x", archives[0], dir)), os.Remove(archives[0]))
+		return unpack(ctx, dir, dir)
 	})
 }
 
 // StartPrometheus starts Prometheus with a configuration, and its data in dir.
 func StartPrometheus(ctx context.Context, program, config, dir string) (*Server, error) {
-	ports, err := freePorts(1)
+	ports, err := FreePorts(1)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func StartSSHD(ctx context.Context, dir string) (*SSHHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(1)
+	ports, err := FreePorts(1)
 	if err != nil {
 		return nil, err
 	}
@@ -144,11 +144,7 @@ func sshd(ctx context.Context) (program, libraries string, err error) {
 		if err := apt(ctx, dir, append([]string{"download"}, sshPackages...)...); err != nil {
 			return err
 		}
-		archives, err := filepath.Glob(filepath.Join(dir, "*.deb"))
-		for _, a := range archives {
-			err = errors.Join(err, quietly(exec.CommandContext(ctx, "dpkg-deb", "-x", a, dir)), os.Remove(a))
-		}
-		return err
+		return unpack(ctx, dir, dir)
 	})
 	if err != nil {
 		return "", "", err

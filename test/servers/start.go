@@ -193,8 +193,8 @@ func (s *Server) Kill() {
 // kill ends all processes of the server: some start another.
 func (s *Server) kill() { syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) }
 
-// freePorts returns ports of 127.0.0.1 that nobody listens at.
-func freePorts(n int) (ports []int, err error) {
+// FreePorts returns ports of 127.0.0.1 that nobody listens at.
+func FreePorts(n int) (ports []int, err error) {
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

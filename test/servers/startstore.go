@@ -22,7 +22,7 @@ func StartStore(ctx context.Context, p Product, dir string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2)
+	ports, err := FreePorts(2)
 	if err != nil {
 		return nil, err
 	}

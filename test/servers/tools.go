@@ -58,15 +58,15 @@ func fetched(t testing.TB, name string) {
 
 // had skips a test for which something cannot be had, or fails it where all
 // must run.
-func had(t testing.TB, path string, err error) string {
+func had[T any](t testing.TB, what T, err error) T {
 	t.Helper()
 	switch {
 	case err == nil:
-		return path
+		return what
 	case os.Getenv("SLUICE_REQUIRE_SERVERS") != "":
 		t.Fatal(err)
 	default:
 		t.Skip(err)
 	}
-	return ""
+	return what
 }

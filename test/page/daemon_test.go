@@ -87,8 +87,7 @@ func free(t *testing.T) string {
 }
 
 func TestThePageShowsWhatADaemonDoes(t *testing.T) {
-	servers.Chromium(t)
-	url := daemon(t)
+	axe, url := servers.Axe(t), daemon(t)
 	p := open(t, url, 1280, 900)
 	state := func(name, state string) {
 		p.until(fmt.Sprintf(`document.querySelector("#pipeline-%s .badge")?.textContent === %q`, name, state))
@@ -99,7 +98,7 @@ func TestThePageShowsWhatADaemonDoes(t *testing.T) {
 	p.until(`document.querySelector("#pipeline-logs .busiest") && /[1-9]\d*% busy/.test(document.querySelector("#pipeline-logs .chain").textContent)`)
 	p.until(`/of 2,000,000 records/.test(document.querySelector("#pipeline-logs .far").textContent)`)
 	p.unfold()
-	p.screenshot("daemon-1280-light")
+	p.isFine(axe, "daemon")
 	if eval[bool](p, `document.body.textContent.includes("hunter2")`) {
 		t.Error("got a secret on the page")
 	}

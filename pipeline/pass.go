@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,6 +98,7 @@ func (r *run) lanes() error {
 		errs []error
 		g    errgroup.Group
 	)
+	defer r.count()()
 	stopTicking := r.saver.start()
 	g.SetLimit(max(1, r.Lanes))
 	for _, lane := range r.pass.Lanes {
@@ -115,6 +118,27 @@ func (r *run) lanes() error {
 	g.Wait()
 	stopTicking()
 	return errors.Join(append(errs, r.saver.save())...)
+}
+
+// count has the source count what lanes hold that have not ended, if its plan
+// cannot say and all of it is read. What it returns ends that.
+func (r *run) count() (end func()) {
+	c, ok := r.reader.(Counter)
+	if !ok || r.whole || r.New && r.pass.Number > 1 {
+		return func() {}
+	}
+	lanes := slices.DeleteFunc(slices.Clone(r.pass.Lanes), func(l Lane) bool { return r.saver.ledgers[l.Name].get().Ended })
+	ctx, cancel := context.WithCancel(r.as(r.soft, "source"))
+	var g sync.WaitGroup
+	g.Go(func() {
+		if err := c.Count(ctx, lanes, r.meter.count); err != nil && ctx.Err() == nil {
+			r.log().Info("what there is could not be counted", "error", err)
+		}
+	})
+	return func() {
+		cancel()
+		g.Wait()
+	}
 }
 
 // maxStarts is how often a lane may start over in one run: a source whose

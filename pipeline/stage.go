@@ -72,6 +72,14 @@ type Saver interface {
 	Saved(ctx context.Context, lane Lane, pos Position) error
 }
 
+// Counter is a Reader whose plan cannot say how much there is.
+type Counter interface {
+	// Count tells what whole lanes hold, one after the other, for progress only.
+	// It is called once in a run of a pass that reads all there is, beside Read,
+	// and ends with ctx. An error is logged, and changes nothing.
+	Count(ctx context.Context, lanes []Lane, tell func(lane string, objects, bytes int64)) error
+}
+
 // Transform turns the items of a lane into others.
 type Transform interface {
 	// Run serves one lane: it takes items until in is closed and gives items in

@@ -13,11 +13,12 @@ type meter struct {
 	limits  map[Limit]int
 	open    map[string]bool        // lanes whose chains run
 	failed  map[string]error       // lanes whose chains failed
+	counted map[string]Flow        // what lanes hold: items and bytes
 	stages  map[string][]*activity // of the last chain of each lane, in order
 }
 
 func newMeter() *meter {
-	return &meter{retries: map[string]int64{}, limits: map[Limit]int{}, open: map[string]bool{}, failed: map[string]error{}, stages: map[string][]*activity{}}
+	return &meter{retries: map[string]int64{}, limits: map[Limit]int{}, open: map[string]bool{}, failed: map[string]error{}, counted: map[string]Flow{}, stages: map[string][]*activity{}}
 }
 
 func (m *meter) retried(cause string) {
@@ -37,6 +38,12 @@ func (m *meter) limited(l Limit, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.limits[l] = n
+}
+
+func (m *meter) count(lane string, objects, bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counted[lane] = Flow{Items: objects, Bytes: bytes}
 }
 
 func (m *meter) opened(lane string, open bool, err error) {
@@ -80,10 +87,12 @@ type Limit struct{ Stage, Requests string }
 
 // LaneStatus is how far one lane is.
 type LaneStatus struct {
-	Lane            // as planned: with the records and bytes expected
-	State LaneState // done at the sink; saved within a second
-	Open  bool      // its chain runs
-	Err   error     // why its chain ended, if it failed
+	Lane              // as planned: with the records and bytes expected
+	Objects int64     // likewise
+	Counted bool      // a [Counter] has told of Bytes and Objects: 0 is none
+	State   LaneState // done at the sink; saved within a second
+	Open    bool      // its chain runs
+	Err     error     // why its chain ended, if it failed
 
 	Stages []StageStatus // of its last chain, in order; none before it has begun
 	Held   int           // items that the sink has and that are not done
@@ -101,6 +110,9 @@ func (p *Pipeline) Status() (s Status, ok bool) {
 	s = Status{Pass: r.pass.Number, Began: r.began, Planned: r.planned, Retries: maps.Clone(r.meter.retries), Limits: maps.Clone(r.meter.limits)}
 	for _, lane := range r.pass.Lanes {
 		l := LaneStatus{Lane: lane, Open: r.meter.open[lane.Name], Err: r.meter.failed[lane.Name]}
+		if all, ok := r.meter.counted[lane.Name]; ok {
+			l.Objects, l.Bytes, l.Counted = all.Items, all.Bytes, true
+		}
 		l.State, l.Held = r.saver.ledgers[lane.Name].status()
 		for _, a := range r.meter.stages[lane.Name] {
 			l.Stages = append(l.Stages, a.status())

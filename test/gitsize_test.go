@@ -32,8 +32,8 @@ func TestALargeObjectNeedsLittleMemory(t *testing.T) {
 	b := newBackup(t, few(), "max_file_size: 1GiB")
 	b.remote.Stop() // it would hold what is pushed
 	b.configure(t, pipelines(
-		entry("sync", b.bucket.stage(b.bucket.store.Endpoint, "prefix: in/"), "[]", gitStage(b.history.URL, "path: clusters", "strip: in/", "max_file_size: 1GiB")),
-		entry("back", gitStage(b.history.URL, "path: clusters"), "[]", stage("file", "path: ./back")),
+		entry("sync", b.bucket.stage(b.bucket.store.Endpoint, "prefix: in/"), "[]", gitStage(b.history.URL, "path: clusters", "strip: in/", "max_file_size: 1GiB", "retry: 2m")),
+		entry("back", gitStage(b.history.URL, "path: clusters", "retry: 2m"), "[]", stage("file", "path: ./back")),
 	))
 	before := map[string]int64{"sync": b.peak(t, "sync"), "back": b.peak(t, "back")}
 	large := noise(16 << 20)

@@ -121,10 +121,11 @@ type LaneStock struct {
 	Failed  int `json:"failed"`
 }
 
-// Expected is what a source expects to give; 0 if it does not know.
+// Expected is what a source expects to give; 0 if it does not know, or not yet.
 type Expected struct {
 	Records int64 `json:"records"`
 	Bytes   int64 `json:"bytes"`
+	Objects int64 `json:"objects"`
 }
 
 // Rates are per second.
@@ -142,6 +143,7 @@ type Lag struct {
 	Seconds *float64 `json:"seconds"` // whatever was at the source so long ago was delivered: since the last complete pass began
 	Records *int64   `json:"records"` // of the pass under way, not delivered yet; of a source that is followed, sequence numbers
 	Bytes   *int64   `json:"bytes"`
+	Objects *int64   `json:"objects"`
 }
 
 // StageView is what a stage does, in all lanes together.

@@ -24,8 +24,8 @@ type laneLook struct {
 
 // looker looks at one pipeline again and again.
 type looker struct {
-	watch          *Watch
-	records, bytes rate
+	watch                *Watch
+	records, bytes, read rate
 }
 
 // lookers looks at the pipelines of a board.
@@ -53,16 +53,12 @@ func (l *looker) look(now time.Time) look {
 	v := look{Snapshot: s, done: -1, left: -1, lanes: l.lanes()}
 	v.records = l.records.add(now, s.Total.Read+s.Total.Created)
 	v.bytes = l.bytes.add(now, max(s.Total.BytesRead, s.Total.BytesWritten))
-	have, of, speed := s.Counts.Read+s.Counts.Created, s.Records, v.records
-	if of == 0 {
-		have, of, speed = s.Counts.BytesRead, s.Bytes, v.bytes
+	done, left := far(s.Counts, s.Expected, v.records, l.read.add(now, s.Total.BytesRead))
+	if done != nil {
+		v.done = *done
 	}
-	if of <= 0 {
-		return v
-	}
-	v.done = min(1, float64(have)/float64(of))
-	if speed > 0 {
-		v.left = time.Duration(float64(max(0, of-have)) / speed * float64(time.Second))
+	if left != nil {
+		v.left = time.Duration(*left * float64(time.Second))
 	}
 	return v
 }
@@ -79,15 +75,11 @@ func (l *looker) lanes() (lanes []laneLook) {
 		}
 		c := lane.State.Counts
 		v := laneLook{name: lane.Name, done: -1, text: Size(max(c.BytesRead, c.BytesWritten))}
-		have, of := c.Read+c.Created, lane.Records
-		if c.Unknown == 0 && have > 0 {
+		if have := c.Read + c.Created; c.Unknown == 0 && have > 0 {
 			v.text = Count(have) + " records"
 		}
-		if of <= 0 {
-			have, of = c.BytesRead, lane.Bytes
-		}
-		if of > 0 {
-			v.done = min(1, float64(have)/float64(of))
+		if done, _ := far(c, Expected{lane.Records, lane.Bytes, lane.Objects}, 0, 0); done != nil {
+			v.done = *done
 		}
 		lanes = append(lanes, v)
 	}

@@ -77,6 +77,7 @@ var (
 	lagSeconds   = desc("lag_seconds", "Whatever was at the source so long ago was delivered: time since the last complete pass began. Not there before one was complete, nor once no more is to come.")
 	lagRecords   = desc("lag_records", "Records of the pass that are not delivered yet, or sequence numbers of a source that is followed. Not there if that is unknown.")
 	lagBytes     = desc("lag_bytes", "Likewise in bytes of the source.")
+	lagObjects   = desc("lag_objects", "Likewise in objects of a bucket, once a pass that reads all of them has counted them.")
 	inFlight     = desc("in_flight_bytes", "Bytes of the blocks that hold records now.")
 	reserved     = desc("reserved_bytes", "Memory that the lanes which are open may take.")
 	requestLimit = desc("request_limit", "Requests that may be under way at the same time, as the load of the server allows; 0 is any number.", "stage", "requests")
@@ -101,7 +102,7 @@ type collector struct{ *Board }
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		recordsTotal, bytesTotal, objectsTotal, retriesTotal, passesTotal, deadTotal, hooksTotal, stageItems, stageRecords, stageBytes, stageSeconds,
-		runningNow, lanesNow, passNumber, expectedNow, lagSeconds, lagRecords, lagBytes, inFlight, reserved, requestLimit, lastSave, writableNow, lastSuccess,
+		runningNow, lanesNow, passNumber, expectedNow, lagSeconds, lagRecords, lagBytes, lagObjects, inFlight, reserved, requestLimit, lastSave, writableNow, lastSuccess,
 		failuresNow, stalledNow, pausedNow, interval, nextPass,
 	} {
 		out <- d
@@ -182,7 +183,7 @@ func (m meter) gauges(s Snapshot) {
 	m.gauge(lanesNow, float64(l.Total-l.Open-l.Ended-l.Failed), "waiting")
 	m.gauge(runningNow, flag(s.Running))
 	m.gauge(passNumber, float64(s.Pass))
-	m.gauge(expectedNow, float64(s.Records))
+	m.gauge(expectedNow, float64(s.Expected.Records))
 	if s.lag.Seconds != nil {
 		m.gauge(lagSeconds, *s.lag.Seconds)
 	}
@@ -191,6 +192,9 @@ func (m meter) gauges(s Snapshot) {
 	}
 	if s.lag.Bytes != nil {
 		m.gauge(lagBytes, float64(*s.lag.Bytes))
+	}
+	if s.lag.Objects != nil {
+		m.gauge(lagObjects, float64(*s.lag.Objects))
 	}
 	m.gauge(inFlight, float64(s.held))
 	m.gauge(reserved, float64(s.reserved))

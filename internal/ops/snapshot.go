@@ -9,15 +9,14 @@ import (
 
 // Snapshot is what a pipeline is doing.
 type Snapshot struct {
-	Name    string
-	Care    Care            // what its supervisor says
-	Running bool            // a pass is under way
-	Last    Outcome         // of the pass that ended last; "" if none has
-	Pass    int64           // the one under way, or the last; 0 before the first has its plan
-	Counts  pipeline.Counts // of that pass, earlier processes included
-	Lanes   Lanes
-	Records int64 // expected of the pass; 0 if unknown
-	Bytes   int64 // likewise
+	Name     string
+	Care     Care            // what its supervisor says
+	Running  bool            // a pass is under way
+	Last     Outcome         // of the pass that ended last; "" if none has
+	Pass     int64           // the one under way, or the last; 0 before the first has its plan
+	Counts   pipeline.Counts // of that pass, earlier processes included
+	Lanes    Lanes
+	Expected Expected // of the pass
 
 	Total   pipeline.Counts   // of all passes in this process; none goes back
 	Retries map[string]int64  // likewise, by cause
@@ -52,27 +51,9 @@ func (w *Watch) Snapshot() Snapshot {
 	if w.last != nil {
 		shot.Last = w.last.Outcome
 	}
-	shot.Records, shot.Bytes = expected(s.Lanes)
+	shot.Expected = expected(s.Lanes)
 	for _, l := range s.Lanes {
 		shot.Counts.Add(l.State.Counts)
 	}
 	return shot
-}
-
-// expected adds up what lanes hold; it is 0 unless it is known of all that
-// have not ended.
-func expected(lanes []pipeline.LaneStatus) (records, bytes int64) {
-	known, sized := true, true
-	for _, l := range lanes {
-		records, bytes = records+l.Records, bytes+l.Bytes
-		known = known && (l.Records > 0 || l.State.Ended)
-		sized = sized && (l.Bytes > 0 || l.State.Ended)
-	}
-	if !known {
-		records = 0
-	}
-	if !sized {
-		bytes = 0
-	}
-	return records, bytes
 }

@@ -108,7 +108,7 @@ func (w *Watch) passView(s pipeline.Status, r Rates) PassView {
 	}
 	v := PassView{Number: s.Pass, Began: s.Began.UTC(), Lanes: stock(s.Lanes)}
 	v.Records, v.Bytes, v.Objects = counted(c)
-	v.Expected.Records, v.Expected.Bytes = expected(s.Lanes)
+	v.Expected = expected(s.Lanes)
 	v.Done, v.Left = far(c, v.Expected, r.RecordsIn, r.BytesIn)
 	if s.Pass > 0 && v.Lanes.Ended == v.Lanes.Total {
 		v.Done, v.Left = new(1.0), nil
@@ -125,22 +125,6 @@ func counted(c pipeline.Counts) (Records, Bytes, Objects) {
 func stock(lanes []pipeline.LaneStatus) LaneStock {
 	n := countLanes(lanes)
 	return LaneStock{n.Total, n.Total - n.Open - n.Ended - n.Failed, n.Open, n.Ended, n.Failed}
-}
-
-// far says how much of what is expected is done, and how many seconds are left at
-// a speed; nil if that is unknown.
-func far(c pipeline.Counts, of Expected, records, bytes float64) (done, left *float64) {
-	have, all, speed := c.Read+c.Created, of.Records, records
-	if all == 0 {
-		have, all, speed = c.BytesRead, of.Bytes, bytes
-	}
-	if all <= 0 {
-		return nil, nil
-	}
-	if speed > 0 {
-		left = new(float64(max(0, all-have)) / speed)
-	}
-	return new(min(1, float64(have)/float64(all))), left
 }
 
 // lag is how far the destination is behind. One that has nothing more to do is
@@ -160,11 +144,12 @@ func (w *Watch) lag(v View, now time.Time) (l Lag) {
 		return new(max(0, of-have))
 	}
 	if v.Pass.Number > 0 && v.Pass.Lanes.Ended == v.Pass.Lanes.Total {
-		l.Records, l.Bytes = new(int64(0)), new(int64(0))
+		l.Records, l.Bytes, l.Objects = new(int64(0)), new(int64(0)), new(int64(0))
 		return l
 	}
 	l.Records = behind(v.Pass.Expected.Records, v.Pass.Records.Read+v.Pass.Records.Created)
 	l.Bytes = behind(v.Pass.Expected.Bytes, v.Pass.Bytes.Read)
+	l.Objects = behind(v.Pass.Expected.Objects, v.Pass.Objects.Read+v.Pass.Objects.Skipped+v.Pass.Objects.Vanished)
 	return l
 }
 

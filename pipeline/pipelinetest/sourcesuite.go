@@ -31,6 +31,7 @@ type SourceCase struct {
 //     reader of the same pass, gives the same remaining items: keys, versions,
 //     positions, bytes;
 //   - sizes and numbers of records are those of the bodies;
+//   - what a [pipeline.Counter] tells of a lane is what is read from it;
 //   - a position inside an item gives that item first;
 //   - a body opens again, with the same bytes, also from a mark in bytes;
 //   - a context that ends ends Read with an error; items sent stay readable;
@@ -48,6 +49,7 @@ func TestSource(t *testing.T, c SourceCase) {
 	for _, lane := range plan {
 		all := s.read(t, first, lane, pipeline.Position{})
 		t.Run("lane "+lane.Name, func(t *testing.T) {
+			t.Run("count", func(t *testing.T) { s.count(t, lane, all) })
 			t.Run("positions", func(t *testing.T) { s.positions(t, lane, all) })
 			t.Run("inside an item", func(t *testing.T) { s.inside(t, lane, all) })
 			t.Run("bodies", func(t *testing.T) { s.bodies(t, lane) })
@@ -157,6 +159,29 @@ func content(t *testing.T, open func(context.Context) (io.ReadCloser, error)) []
 		t.Fatalf("body: read %v, close %v", err, cerr)
 	}
 	return b
+}
+
+// count compares what a counter tells of a lane with what was read.
+func (s *sourceSuite) count(t *testing.T, lane pipeline.Lane, all []seen) {
+	c, ok := s.open(t).(pipeline.Counter)
+	if !ok || lane.Aside {
+		return
+	}
+	var objects, size int64
+	for _, one := range all {
+		if one.Key != "" {
+			objects, size = objects+1, size+one.Size
+		}
+	}
+	told := 0
+	err := c.Count(t.Context(), []pipeline.Lane{lane}, func(name string, n, bytes int64) {
+		if told++; name != lane.Name || n != objects || bytes != size {
+			t.Errorf("got %d objects, %d bytes in %q, want %d, %d in %q", n, bytes, name, objects, size, lane.Name)
+		}
+	})
+	if err != nil || told != 1 {
+		t.Errorf("got %v, told %d times", err, told)
+	}
 }
 
 // positions reads on from the beginning and from positions of the lane.

@@ -149,6 +149,35 @@ func TestTheFirstPassMayTakeNothing(t *testing.T) {
 	d.pass(t, "new=1", "old2=1")
 }
 
+func TestWhatAFirstPassDoesNotTakeIsNotCounted(t *testing.T) {
+	b := objectstest.New(t)
+	b.Put("old", []byte("1"))
+	for start, want := range map[string]int{"now": 0, "all": 1} {
+		p := &pipeline.Pass{Number: 1, Parallel: 1, Store: &pipelinetest.Store{World: &pipelinetest.World{}}}
+		cfg := s3.Config{Config: b.Config(""), Start: start}
+		source, err := cfg.Build(kind.Env{New: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := source.Open(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lanes, err := r.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		err = r.(pipeline.Counter).Count(t.Context(), lanes, func(_ string, objects, _ int64) { told += int(objects) })
+		if err != nil || told != want {
+			t.Errorf("start: %s: got %v, %d objects, want %d", start, err, told, want)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestAnObjectThatCannotBeHadIsTakenByALaterPass: nothing remembers it.
 func TestAnObjectThatCannotBeHadIsTakenByALaterPass(t *testing.T) {
 	b := objectstest.New(t)

@@ -90,18 +90,21 @@ func (l *listing) all(ctx context.Context, out chan<- *pipeline.Item) error {
 		}
 	}
 	after = max(l.keys.after, after)
-	list := func(f func(objects.Object) error) error {
-		return l.client.ListUntil(ctx, l.config.Prefix, after, l.keys.until, func(o objects.Object) error {
-			if !l.config.After.leaves(o.Key) {
-				return nil
-			}
-			return f(o)
-		})
-	}
+	list := func(f func(objects.Object) error) error { return l.each(ctx, after, f) }
 	if l.news {
 		return l.new(ctx, out, after, list)
 	}
 	return list(func(o objects.Object) error { return l.send(ctx, out, o, token(o.Key)) })
+}
+
+// each calls f for the objects of the lane that come after a key.
+func (l *listing) each(ctx context.Context, after string, f func(objects.Object) error) error {
+	return l.client.ListUntil(ctx, l.config.Prefix, after, l.keys.until, func(o objects.Object) error {
+		if !l.config.After.leaves(o.Key) {
+			return nil
+		}
+		return f(o)
+	})
 }
 
 // first sends the object in which the lane goes on, as it is now. If there is

@@ -36,12 +36,12 @@ func (s *Source) Need() (lane, shared int64) {
 	if s.config.ReadAhead > 0 {
 		conns += fetchers
 	}
-	return page + int64(s.config.ReadAhead) + conns*objects.ConnSize, 0
+	return page + int64(s.config.ReadAhead) + conns*objects.ConnSize, page + objects.ConnSize
 }
 
 // Open implements [pipeline.Source].
 func (s *Source) Open(ctx context.Context, p *pipeline.Pass) (pipeline.Reader, error) {
-	client, err := s.config.Client(ctx, (2+fetchers)*p.Parallel)
+	client, err := s.config.Client(ctx, (2+fetchers)*p.Parallel+1)
 	if err != nil {
 		return nil, err
 	}

@@ -64,10 +64,11 @@ func TestSuite(t *testing.T) {
 	b := objectstest.New(t)
 	fill(b)
 	b.Put("logs/dir/", nil)
-	cfg := b.Config("")
+	b.Put("logs/left/out", []byte("x\n"))
+	cfg := s3.Config{Config: b.Config(""), Filter: s3.Filter{Exclude: []string{"left/*"}}}
 	cfg.Prefix = "logs/"
 	pipelinetest.TestSource(t, pipelinetest.SourceCase{
-		Open: func(t *testing.T) pipeline.Source { return build(t, cfg) }, Parallel: 3, Positions: 3,
+		Open: func(t *testing.T) pipeline.Source { return buildWith(t, cfg) }, Parallel: 3, Positions: 3,
 	})
 }
 

@@ -27,11 +27,17 @@ func (l *listing) versions(ctx context.Context, out chan<- *pipeline.Item) error
 	if err != nil {
 		return err
 	}
-	return l.list(ctx, l.config.Prefix, max(l.keys.after, key), func(v objects.Version) error {
+	return l.eachVersion(ctx, max(l.keys.after, key), func(v objects.Version) error { return l.one(ctx, out, v) })
+}
+
+// eachVersion calls f for the versions of the keys of the lane that come after
+// one.
+func (l *listing) eachVersion(ctx context.Context, after string, f func(objects.Version) error) error {
+	return l.list(ctx, l.config.Prefix, after, func(v objects.Version) error {
 		if l.keys.until != "" && v.Key > l.keys.until {
 			return errEnd
 		}
-		return l.one(ctx, out, v)
+		return f(v)
 	})
 }
 

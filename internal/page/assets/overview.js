@@ -156,7 +156,7 @@ function figures(p, now) {
     const others = [[lanes.open, "open"], [lanes.waiting, "waiting"], [lanes.failed, "failed"]].filter(([n]) => n > 0);
     add("Lanes", `${lanes.ended} of ${lanes.total}`, others.length ? others.map(([n, word]) => `${n} ${word}`).join(", ") : "ended", lanes.failed > 0 ? "bad" : null);
   }
-  if (p.lag.seconds !== null) add("Behind", span(p.lag.seconds), p.lag.records ? plural(p.lag.records, "record") : p.lag.bytes ? size(p.lag.bytes) : null);
+  if (p.lag.seconds !== null) add("Behind", span(p.lag.seconds), p.lag.records ? plural(p.lag.records, "record") : p.lag.objects ? plural(p.lag.objects, "object") : p.lag.bytes ? size(p.lag.bytes) : null);
   const retries = Object.entries(p.retries).sort((a, b) => b[1] - a[1]);
   add("Retries", count(retries.reduce((n, [, m]) => n + m, 0)), retries.slice(0, 3).map(([cause, n]) => `${count(n)} × ${cause}`).join(", "));
   add("Dead letters", count(p.dead), p.pass.objects.vanished > 0 && `${count(p.pass.objects.vanished)} vanished`, p.dead > 0 ? "warn" : null);

@@ -53,6 +53,42 @@ func TestAllVersionsAreReadTheNewestFirst(t *testing.T) {
 	}
 }
 
+func TestEachVersionIsInOneLane(t *testing.T) {
+	b := objectstest.New(t)
+	b.Versioned()
+	fill(b)
+	keys := fill(b)
+	cfg := s3.Config{Config: b.Config(""), Versions: "all"}
+	cfg.Prefix = "logs/"
+	r, err := buildWith(t, cfg).Open(t.Context(), &pipeline.Pass{Pipeline: "t", Parallel: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	lanes, err := r.Plan(t.Context())
+	if err != nil || len(lanes) < 2 {
+		t.Fatalf("got %d lanes, %v, want several", len(lanes), err)
+	}
+	seen := map[string]bool{}
+	for _, lane := range lanes {
+		out := make(chan *pipeline.Item, 1000)
+		if err := r.Read(t.Context(), lane, pipeline.Position{}, out); err != nil {
+			t.Fatal(err)
+		}
+		close(out)
+		for it := range out {
+			if name := it.Key + " " + it.Version; seen[name] {
+				t.Errorf("got %s twice", name)
+			} else {
+				seen[name] = true
+			}
+		}
+	}
+	if len(seen) != 2*len(keys) {
+		t.Errorf("got %d versions of %d keys, want two of each", len(seen), len(keys))
+	}
+}
+
 func TestVersionsSuite(t *testing.T) {
 	cfg, _ := history(t)
 	pipelinetest.TestSource(t, pipelinetest.SourceCase{Open: func(t *testing.T) pipeline.Source { return buildWith(t, cfg) }, Parallel: 2})

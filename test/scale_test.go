@@ -102,7 +102,8 @@ func TestALargeObjectIsMovedInLittleMemory(t *testing.T) {
 				if got := o.Reports["large"].Records.Written; got != f.records {
 					t.Errorf("got %d records, want %d", got, f.records)
 				}
-				if at := began.Load(); name == "gzip" && at != 0 || name == "plain" && at < f.size/4 {
+				// What is saved is up to a second old, in which it gets on by 200 MB.
+				if at := began.Load(); name == "gzip" && at != 0 || name == "plain" && at < f.size/16 {
 					t.Errorf("it went on at byte %d of the %s object", at, name)
 				}
 				return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -120,19 +119,30 @@ func (r *run) lanes() error {
 	return errors.Join(append(errs, r.saver.save())...)
 }
 
-// count has the source count what lanes hold that have not ended, if its plan
-// cannot say and all of it is read. What it returns ends that.
+// count has the source count what is left of each lane, if its plan cannot say
+// and all of it is read. What it returns ends that.
 func (r *run) count() (end func()) {
 	c, ok := r.reader.(Counter)
 	if !ok || r.whole || r.New && r.pass.Number > 1 {
 		return func() {}
 	}
-	lanes := slices.DeleteFunc(slices.Clone(r.pass.Lanes), func(l Lane) bool { return r.saver.ledgers[l.Name].get().Ended })
 	ctx, cancel := context.WithCancel(r.as(r.soft, "source"))
 	var g sync.WaitGroup
 	g.Go(func() {
-		if err := c.Count(ctx, lanes, r.meter.count); err != nil && ctx.Err() == nil {
-			r.log().Info("what there is could not be counted", "error", err)
+		for _, lane := range r.pass.Lanes {
+			st := r.saver.ledgers[lane.Name].get()
+			if st.Ended {
+				continue
+			}
+			objects, bytes, ok, err := c.Count(ctx, lane, st.Pos)
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				r.log().Info("what there is could not be counted", "lane", lane.Name, "error", err)
+			} else if ok {
+				r.meter.count(lane.Name, st.Counts.ObjectsRead+st.Counts.Skipped+st.Counts.GivenUp+objects, st.Counts.BytesRead+bytes)
+			}
 		}
 	})
 	return func() {

@@ -74,10 +74,11 @@ type Saver interface {
 
 // Counter is a Reader whose plan cannot say how much there is.
 type Counter interface {
-	// Count tells what whole lanes hold, one after the other, for progress only.
-	// It is called once in a run of a pass that reads all there is, beside Read,
-	// and ends with ctx. An error is logged, and changes nothing.
-	Count(ctx context.Context, lanes []Lane, tell func(lane string, objects, bytes int64)) error
+	// Count says what lane holds after from, for progress only: about what Read
+	// sends. ok is false if that cannot be known. It is called beside Read, once
+	// for each lane in a run of a pass that reads all there is, and ends with
+	// ctx. An error is logged, and changes nothing.
+	Count(ctx context.Context, lane Lane, from Position) (objects, bytes int64, ok bool, err error)
 }
 
 // Transform turns the items of a lane into others.

@@ -25,12 +25,9 @@ type bucket struct{ *source }
 
 func (b bucket) Open(context.Context, *pipeline.Pass) (pipeline.Reader, error) { return b, nil }
 
-func (b bucket) Count(_ context.Context, lanes []pipeline.Lane, tell func(lane string, objects, bytes int64)) error {
-	for _, l := range lanes {
-		time.Sleep(15 * time.Second)
-		tell(l.Name, int64(b.n), int64(10*b.n))
-	}
-	return nil
+func (b bucket) Count(context.Context, pipeline.Lane, pipeline.Position) (objects, bytes int64, ok bool, err error) {
+	time.Sleep(15 * time.Second)
+	return int64(b.n), int64(10 * b.n), true, nil
 }
 
 func (b bucket) Read(ctx context.Context, _ pipeline.Lane, _ pipeline.Position, out chan<- *pipeline.Item) error {

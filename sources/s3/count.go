@@ -7,49 +7,39 @@ import (
 	"sluice/pipeline"
 )
 
-// Count implements [pipeline.Counter]: it lists the keys of each lane, one page
-// at a time. That is a request for each thousand objects, beside one for each
-// that is read. A pass with start: now reads none of them.
-func (r *reader) Count(ctx context.Context, lanes []pipeline.Lane, tell func(lane string, objects, bytes int64)) error {
-	if r.config.Start == "now" {
-		return nil
+// Count implements [pipeline.Counter]: it lists the keys of the lane, one page at
+// a time. That is a request for each thousand objects, beside one for each that
+// is read. Of a key with several versions, those behind a position are left out.
+func (r *reader) Count(ctx context.Context, lane pipeline.Lane, from pipeline.Position) (n, bytes int64, ok bool, err error) {
+	l, err := r.lister(lane, from)
+	if err != nil || l.spec.Keys == hintLanes || r.config.Start == "now" { // whose first pass reads nothing
+		return 0, 0, false, err
 	}
-	for _, lane := range lanes {
-		l, err := r.lister(lane, pipeline.Position{})
-		if err != nil {
-			return err
-		}
-		if l.spec.Keys == hintLanes {
-			continue
-		}
-		n, bytes, err := l.count(ctx)
-		if err != nil {
-			return err
-		}
-		tell(lane.Name, n, bytes)
+	if l.spec.Keys == metadataLane {
+		return 0, 0, true, nil
 	}
-	return nil
-}
-
-// count counts what the lane holds; what describes it is no part of that.
-func (l *listing) count(ctx context.Context) (n, bytes int64, err error) {
 	add := func(o objects.Object) error {
 		if l.wants(o) {
 			n, bytes = n+1, bytes+o.Size
 		}
 		return nil
 	}
-	switch {
-	case l.spec.Keys == metadataLane:
-	case l.config.Versions == allVersions:
-		err = l.eachVersion(ctx, l.keys.after, func(v objects.Version) error {
+	if l.config.Versions == allVersions {
+		after, _, err := parseToken(from.Token)
+		if err != nil {
+			return 0, 0, false, err
+		}
+		err = l.eachVersion(ctx, max(l.keys.after, after), func(v objects.Version) error {
 			if v.Deleted {
 				return nil
 			}
 			return add(v.Object)
 		})
-	default:
-		err = l.each(ctx, l.keys.after, add)
+		return n, bytes, err == nil, err
 	}
-	return n, bytes, err
+	after, err := untoken(from.Token)
+	if err == nil {
+		err = l.each(ctx, max(l.keys.after, after), add)
+	}
+	return n, bytes, err == nil, err
 }

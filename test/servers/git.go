@@ -105,7 +105,9 @@ func (h *GitHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Invalid username or token.", http.StatusUnauthorized)
 		return
 	}
-	if slices.Contains(r.TransferEncoding, "chunked") { // cgi refuses it; without a length, git reads to the end
+	// Without a length, git reads to the end. With one, it waits for ever for what
+	// a client that is gone has not sent (2.39); and cgi refuses chunked bodies.
+	if r.ContentLength != 0 {
 		r = r.Clone(context.WithoutCancel(r.Context()))
 		r.TransferEncoding, r.ContentLength = nil, -1
 	}

@@ -32,6 +32,10 @@ type Counts struct {
 	ObjectsRead, ObjectsWritten int64 // streams the source gave; objects, files or commits the sink says it made (see Unit.Counts)
 }
 
+// Objects is how many objects of the source are dealt with: read, left out, or
+// given up.
+func (c Counts) Objects() int64 { return c.ObjectsRead + c.Skipped + c.GivenUp }
+
 // Add adds o to c.
 func (c *Counts) Add(o Counts) {
 	c.Read += o.Read

@@ -141,7 +141,7 @@ func (r *run) count() (end func()) {
 			if err != nil {
 				r.log().Info("what there is could not be counted", "lane", lane.Name, "error", err)
 			} else if ok {
-				r.meter.count(lane.Name, st.Counts.ObjectsRead+st.Counts.Skipped+st.Counts.GivenUp+objects, st.Counts.BytesRead+bytes)
+				r.meter.count(lane.Name, st.Counts.Objects()+objects, st.Counts.BytesRead+bytes)
 			}
 		}
 	})

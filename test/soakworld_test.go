@@ -58,11 +58,7 @@ func newSoak(t *testing.T, length time.Duration) *soak {
 	t.Helper()
 	s := &soak{daemon: &daemon{job: &job{dir: t.TempDir()}}, length: length, buckets: map[string]*bucket{},
 		objects: documents{}, files: content{}, edits: content{}}
-	ports, err := servers.FreePorts(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.log, s.port = out(t, "sluice.log"), strconv.Itoa(ports[0])
+	s.log, s.port = out(t, "sluice.log"), strconv.Itoa(servers.FreePort(t))
 	ctx, cancel := within(10 * time.Minute)
 	defer cancel()
 	start := func(name string, server *servers.Server, err error) place {

@@ -64,7 +64,7 @@ func laneState(l pipeline.LaneStatus) string {
 func laneView(l pipeline.LaneStatus, old map[string]pipeline.Flow, seconds float64) LaneView {
 	c, pos := l.State.Counts, l.State.Pos
 	v := LaneView{
-		Name: l.Name, State: laneState(l), Expected: Expected{l.Records, l.Bytes, l.Objects}, Starts: l.State.Start, Held: l.Held,
+		Name: l.Name, State: laneState(l), Expected: held(l), Starts: l.State.Start, Held: l.Held,
 		Position: Place{cut(pos.Token, mostText), cut(pos.Key, mostText), cut(pos.Inner, mostText)},
 	}
 	v.Records, v.Bytes, v.Objects = counted(c)

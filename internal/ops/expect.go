@@ -7,7 +7,7 @@ import "sluice/pipeline"
 func expected(lanes []pipeline.LaneStatus) (all Expected) {
 	records, bytes, objects := true, true, true
 	for _, l := range lanes {
-		e, ended := Expected{l.Records, l.Bytes, l.Objects}, l.State.Ended
+		e, ended := held(l), l.State.Ended
 		if ended {
 			e = came(l.State.Counts)
 		}
@@ -28,9 +28,20 @@ func expected(lanes []pipeline.LaneStatus) (all Expected) {
 	return all
 }
 
+// reached adds up how far lanes are.
+func reached(lanes []pipeline.LaneStatus) (c pipeline.Counts) {
+	for _, l := range lanes {
+		c.Add(l.State.Counts)
+	}
+	return c
+}
+
+// held is what a lane is expected to hold.
+func held(l pipeline.LaneStatus) Expected { return Expected{l.Records, l.Bytes, l.Objects} }
+
 // came is what a source has given.
 func came(c pipeline.Counts) Expected {
-	return Expected{c.Read + c.Created, c.BytesRead, c.ObjectsRead + c.Skipped + c.GivenUp}
+	return Expected{c.Read + c.Created, c.BytesRead, c.Objects()}
 }
 
 // far says how much of what is expected is done, and how many seconds are left at

@@ -78,7 +78,7 @@ func (l *looker) lanes() (lanes []laneLook) {
 		if have := c.Read + c.Created; c.Unknown == 0 && have > 0 {
 			v.text = Count(have) + " records"
 		}
-		if done, _ := far(c, Expected{lane.Records, lane.Bytes, lane.Objects}, 0, 0); done != nil {
+		if done, _ := far(c, held(lane), 0, 0); done != nil {
 			v.done = *done
 		}
 		lanes = append(lanes, v)

@@ -44,16 +44,12 @@ func (w *Watch) Snapshot() Snapshot {
 	shot := Snapshot{
 		stages: maps.Clone(w.stages), dead: w.dead.list(), lag: v.Lag, limits: s.Limits, writable: !failed,
 		Name: w.name, Care: w.care, Running: w.running, Pass: s.Pass, Lanes: countLanes(s.Lanes),
-		Total: w.total, Retries: w.retried(s), Ended: maps.Clone(w.ended),
+		Counts: reached(s.Lanes), Expected: v.Pass.Expected, Total: w.total, Retries: w.retried(s), Ended: maps.Clone(w.ended),
 		Saved: saved, Success: w.success, Took: w.took.clone(),
 	}
 	shot.reserved, shot.held = memoryOf(s, w.about)
 	if w.last != nil {
 		shot.Last = w.last.Outcome
-	}
-	shot.Expected = expected(s.Lanes)
-	for _, l := range s.Lanes {
-		shot.Counts.Add(l.State.Counts)
 	}
 	return shot
 }

@@ -45,7 +45,7 @@ func (w *Watch) view(s pipeline.Status, now time.Time) View {
 	v.Rates.live(w.stages["source"].out, from.stages["source"].out, w.stages["sink"].in, from.stages["sink"].in, seconds)
 	v.Pass = w.passView(s, v.Rates)
 	v.Stages = w.stageViews(from.stages, seconds)
-	v.Lag = w.lag(v, now)
+	v.Lag = w.lag(v, came(reached(s.Lanes)), now)
 	return v
 }
 
@@ -102,10 +102,7 @@ func (r *Rates) live(in, inThen, out, outThen pipeline.Flow, seconds float64) {
 }
 
 func (w *Watch) passView(s pipeline.Status, r Rates) PassView {
-	var c pipeline.Counts
-	for _, l := range s.Lanes {
-		c.Add(l.State.Counts)
-	}
+	c := reached(s.Lanes)
 	v := PassView{Number: s.Pass, Began: s.Began.UTC(), Lanes: stock(s.Lanes)}
 	v.Records, v.Bytes, v.Objects = counted(c)
 	v.Expected = expected(s.Lanes)
@@ -129,7 +126,7 @@ func stock(lanes []pipeline.LaneStatus) LaneStock {
 
 // lag is how far the destination is behind. One that has nothing more to do is
 // not: nobody says that it is to follow its source.
-func (w *Watch) lag(v View, now time.Time) (l Lag) {
+func (w *Watch) lag(v View, have Expected, now time.Time) (l Lag) {
 	switch v.State {
 	case StateComplete, StatePartial:
 		return l
@@ -147,9 +144,9 @@ func (w *Watch) lag(v View, now time.Time) (l Lag) {
 		l.Records, l.Bytes, l.Objects = new(int64(0)), new(int64(0)), new(int64(0))
 		return l
 	}
-	l.Records = behind(v.Pass.Expected.Records, v.Pass.Records.Read+v.Pass.Records.Created)
-	l.Bytes = behind(v.Pass.Expected.Bytes, v.Pass.Bytes.Read)
-	l.Objects = behind(v.Pass.Expected.Objects, v.Pass.Objects.Read+v.Pass.Objects.Skipped+v.Pass.Objects.Vanished)
+	l.Records = behind(v.Pass.Expected.Records, have.Records)
+	l.Bytes = behind(v.Pass.Expected.Bytes, have.Bytes)
+	l.Objects = behind(v.Pass.Expected.Objects, have.Objects)
 	return l
 }
 

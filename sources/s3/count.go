@@ -12,34 +12,39 @@ import (
 // is read. Of a key with several versions, those behind a position are left out.
 func (r *reader) Count(ctx context.Context, lane pipeline.Lane, from pipeline.Position) (n, bytes int64, ok bool, err error) {
 	l, err := r.lister(lane, from)
-	if err != nil || l.spec.Keys == hintLanes || r.config.Start == "now" { // whose first pass reads nothing
+	switch {
+	case err != nil, l.spec.Keys == hintLanes, r.config.Start == "now": // whose first pass reads nothing
 		return 0, 0, false, err
-	}
-	if l.spec.Keys == metadataLane {
+	case l.spec.Keys == metadataLane:
 		return 0, 0, true, nil
 	}
-	add := func(o objects.Object) error {
+	err = l.behind(ctx, func(o objects.Object) error {
 		if l.wants(o) {
 			n, bytes = n+1, bytes+o.Size
 		}
 		return nil
-	}
-	if l.config.Versions == allVersions {
-		after, _, err := parseToken(from.Token)
-		if err != nil {
-			return 0, 0, false, err
-		}
-		err = l.eachVersion(ctx, max(l.keys.after, after), func(v objects.Version) error {
-			if v.Deleted {
-				return nil
-			}
-			return add(v.Object)
-		})
-		return n, bytes, err == nil, err
-	}
-	after, err := untoken(from.Token)
-	if err == nil {
-		err = l.each(ctx, max(l.keys.after, after), add)
-	}
+	})
 	return n, bytes, err == nil, err
+}
+
+// behind calls f for the objects, or their versions, of the keys behind the
+// position.
+func (l *listing) behind(ctx context.Context, f func(objects.Object) error) error {
+	if l.config.Versions != allVersions {
+		after, err := untoken(l.from.Token)
+		if err != nil {
+			return err
+		}
+		return l.each(ctx, max(l.keys.after, after), f)
+	}
+	after, _, err := parseToken(l.from.Token)
+	if err != nil {
+		return err
+	}
+	return l.eachVersion(ctx, max(l.keys.after, after), func(v objects.Version) error {
+		if v.Deleted {
+			return nil
+		}
+		return f(v.Object)
+	})
 }

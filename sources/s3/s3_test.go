@@ -144,27 +144,16 @@ func TestEachKeyIsInOneLane(t *testing.T) {
 	want := slices.Sorted(maps.Keys(fill(b)))
 	cfg := b.Config("")
 	cfg.Prefix = "logs/"
-	pass := &pipeline.Pass{Pipeline: "t", Parallel: 3}
-	r, err := build(t, cfg).Open(t.Context(), pass)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	lanes, err := r.Plan(t.Context())
-	if err != nil || len(lanes) != 3 {
-		t.Fatalf("got %d lanes, %v, want 3", len(lanes), err)
+	lanes := lanesOf(t, build(t, cfg), 3)
+	if len(lanes) != 3 {
+		t.Fatalf("got %d lanes, want 3", len(lanes))
 	}
 	var got []string
-	for _, lane := range lanes {
-		out := make(chan *pipeline.Item, 100)
-		if err := r.Read(t.Context(), lane, pipeline.Position{}, out); err != nil {
-			t.Fatal(err)
+	for i, items := range lanes {
+		if len(items) == 0 {
+			t.Errorf("lane %d has nothing of %d keys", i, len(want))
 		}
-		close(out)
-		if len(out) == 0 {
-			t.Errorf("lane %s has nothing of %d keys", lane.Name, len(want))
-		}
-		for it := range out {
+		for _, it := range items {
 			got = append(got, it.Key)
 		}
 	}
@@ -172,6 +161,33 @@ func TestEachKeyIsInOneLane(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+}
+
+// lanesOf gives the items of each lane of a pass, unopened.
+func lanesOf(t *testing.T, source pipeline.Source, parallel int) (lanes [][]*pipeline.Item) {
+	t.Helper()
+	r, err := source.Open(t.Context(), &pipeline.Pass{Pipeline: "t", Parallel: parallel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	plan, err := r.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lane := range plan {
+		out := make(chan *pipeline.Item, 1000)
+		if err := r.Read(t.Context(), lane, pipeline.Position{}, out); err != nil {
+			t.Fatal(err)
+		}
+		close(out)
+		var items []*pipeline.Item
+		for it := range out {
+			items = append(items, it)
+		}
+		lanes = append(lanes, items)
+	}
+	return lanes
 }
 
 func TestAnObjectThatVanishesAfterItWasListedIsReported(t *testing.T) {

@@ -60,23 +60,13 @@ func TestEachVersionIsInOneLane(t *testing.T) {
 	keys := fill(b)
 	cfg := s3.Config{Config: b.Config(""), Versions: "all"}
 	cfg.Prefix = "logs/"
-	r, err := buildWith(t, cfg).Open(t.Context(), &pipeline.Pass{Pipeline: "t", Parallel: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	lanes, err := r.Plan(t.Context())
-	if err != nil || len(lanes) < 2 {
-		t.Fatalf("got %d lanes, %v, want several", len(lanes), err)
+	lanes := lanesOf(t, buildWith(t, cfg), 3)
+	if len(lanes) < 2 {
+		t.Fatalf("got %d lanes, want several", len(lanes))
 	}
 	seen := map[string]bool{}
-	for _, lane := range lanes {
-		out := make(chan *pipeline.Item, 1000)
-		if err := r.Read(t.Context(), lane, pipeline.Position{}, out); err != nil {
-			t.Fatal(err)
-		}
-		close(out)
-		for it := range out {
+	for _, items := range lanes {
+		for _, it := range items {
 			if name := it.Key + " " + it.Version; seen[name] {
 				t.Errorf("got %s twice", name)
 			} else {

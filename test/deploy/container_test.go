@@ -165,11 +165,7 @@ func files(t *testing.T, root string) map[string]bool {
 func TestTheContainerOfTheDeploymentIsReadyAndStops(t *testing.T) {
 	root, s := image(t)
 	c, config := manifest(t, "deployment")
-	ports, err := servers.FreePorts(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := ports[0]
+	port := servers.FreePort(t)
 	config = strings.Replace(config[:strings.Index(config, "pipelines:")], ":9600", fmt.Sprintf(":%d", port), 1) +
 		"state: /state\npipelines: {p: {source: {generate: {records: 10}}, sink: {file: {path: out, key: \"{pass}-{lane}-{sequence}\"}}, every: 1s}}\n"
 	cmd, out := start(t, root, s, config, c.Args)

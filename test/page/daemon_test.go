@@ -78,12 +78,7 @@ func listens(address string) bool {
 // free is an address at which nobody listens.
 func free(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", servers.FreePort(t))
 }
 
 func TestThePageShowsWhatADaemonDoes(t *testing.T) {

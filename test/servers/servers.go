@@ -68,3 +68,13 @@ func need(t testing.TB, name string) string {
 	}
 	return ""
 }
+
+// FreePort is a port of 127.0.0.1 that nobody listens at.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	ports, err := FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ports[0]
+}
